@@ -1,0 +1,205 @@
+"""Every failure that this program names, as one tree.
+
+SyncError
+  Refused                 what a server answers with a 5xx line; `code` is that line's code
+    TooBig  IllegalValue  NotLoggedIn  NotSupported  ShuttingDown  PasswordRequired
+    AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  Frozen  NoSuchUser
+    NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
+    InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
+  StoreError              the database cannot be used, or is not what it says
+  RemoteError             the other side broke the protocol, or its data is not what it says
+    ProtocolViolation  VerificationFailed
+  ConnectionFailed        nobody answers, or the connection ended early
+  LargeChangeRefused      a guard on the replica stopped a suspiciously large change
+
+`code` is what a server answers with, `exit_status` is what a command ends with.
+"""
+
+from typing import ClassVar
+
+from syncd.protocol.codes import Code
+
+
+class SyncError(Exception):
+    """Root of the tree: `str()` of it is one sentence for the operator."""
+
+    code: ClassVar[Code] = Code.ERROR
+    exit_status: ClassVar[int] = 1
+
+
+class Refused(SyncError):
+    """A request that the server does not carry out."""
+
+    exit_status = 6
+
+
+class TooBig(Refused):
+    """A line, body or list over its limit."""
+
+    code = Code.TOO_BIG
+
+
+class IllegalValue(Refused):
+    """An argument that has no meaning here."""
+
+    code = Code.ILLEGAL_VALUE
+
+
+class InvalidContent(IllegalValue):
+    """Content that its type refuses: where (file, line, field) and why.
+
+    `path` and `line` are None where there is no such thing.
+    """
+
+    exit_status = 5
+
+    def __init__(self, reason: str, *, path: str | None = None, line: int | None = None) -> None:
+        self.reason, self.path, self.line = reason, path, line
+        where = ":".join(str(part) for part in (path, line) if part is not None)
+        super().__init__(f"{where}: {reason}" if where else reason)
+
+
+class NotLoggedIn(Refused):
+    """A verb that needs a user first."""
+
+    code = Code.NOT_LOGGED_IN
+    exit_status = 4
+
+
+class NotSupported(Refused):
+    """A verb, action or option that this server does not know."""
+
+    code = Code.NOT_SUPPORTED
+
+
+class ShuttingDown(Refused):
+    """The daemon is stopping and takes nothing new."""
+
+    code = Code.SHUTTING_DOWN
+
+
+class PasswordRequired(Refused):
+    """The password is missing or wrong."""
+
+    code = Code.PASSWORD_REQUIRED
+    exit_status = 4
+
+
+class AlreadyLoggedIn(Refused):
+    """USER or PASS in a session that has a user already."""
+
+    code = Code.ALREADY_LOGGED_IN
+
+
+class HigherAccessRequired(Refused):
+    """The user's role does not allow this."""
+
+    code = Code.HIGHER_ACCESS_REQUIRED
+    exit_status = 4
+
+
+class TooManySessions(Refused):
+    """No room for a further session."""
+
+    code = Code.TOO_MANY_SESSIONS
+
+
+class Busy(Refused):
+    """Somebody else is at it; try again."""
+
+    code = Code.BUSY
+
+
+class Frozen(Busy):
+    """The source stands still under SNGL; says for whom and until when."""
+
+
+class NoSuchUser(Refused):
+    """A user name that is not in the store."""
+
+    code = Code.NO_SUCH_USER
+    exit_status = 4
+
+
+class NoSuchObject(Refused):
+    """A name that no object of the type has at this commit."""
+
+    code = Code.NO_SUCH_OBJECT
+
+
+class AlreadyExists(Refused):
+    """A name that is taken."""
+
+    code = Code.ALREADY_EXISTS
+
+
+class TokenLost(Refused):
+    """No delta can be given from this token: other epoch, below the floor, or never seen."""
+
+    code = Code.TOKEN_LOST
+
+
+class MovedOn(Refused):
+    """The object is not at the stated digest or serial any more."""
+
+    code = Code.MOVED_ON
+
+
+class ReadOnly(Refused):
+    """A write to a replica."""
+
+    code = Code.READ_ONLY
+
+
+class ViewGone(Refused):
+    """The commit asked for is below the floor, or has not happened yet."""
+
+    code = Code.VIEW_GONE
+
+
+class StoreError(SyncError):
+    """The database cannot be opened, or its content contradicts itself."""
+
+    code = Code.INTERNAL_ERROR
+    exit_status = 8
+
+
+class RemoteError(SyncError):
+    """The other side did something that protocol.md does not allow."""
+
+    exit_status = 7
+
+
+class ProtocolViolation(RemoteError):
+    """Bytes that cannot be read as the protocol."""
+
+
+class VerificationFailed(RemoteError):
+    """Data that does not have the digest, count or fingerprint it should have."""
+
+
+class ConnectionFailed(SyncError):
+    """Nobody answers at the address, or the connection ended before the answer did."""
+
+    exit_status = 3
+
+
+class LargeChangeRefused(SyncError):
+    """A change that touches suspiciously many objects, not applied without being told to."""
+
+    exit_status = 9
+
+
+_BY_CODE: dict[int, type[Refused]] = {
+    kind.code: kind
+    for kind in (
+        TooBig, IllegalValue, NotLoggedIn, NotSupported, ShuttingDown, PasswordRequired,
+        AlreadyLoggedIn, HigherAccessRequired, TooManySessions, Busy, NoSuchUser, NoSuchObject,
+        AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone,
+    )
+}  # fmt: skip
+
+
+def refusal(code: int, text: str) -> Refused:
+    """Return the error that a server's 5xx line stands for, its text kept."""
+    return _BY_CODE.get(code, Refused)(f"{code} {text}")
