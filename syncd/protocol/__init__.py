@@ -1,0 +1,1 @@
+"""The line protocol without IO; protocol.md is its specification."""

@@ -1,0 +1,327 @@
+"""The protocol as a pure machine: bytes in, events out, and bytes to send. No IO, no clock.
+
+    connection.receive_data(data)      what the socket gave, cut anywhere
+    connection.receive_eof()
+    connection.next_event()            an event, or None: more data is needed
+    connection.send_...(...)           queues bytes, moves the state
+    connection.data_to_send()          what the socket is to get
+
+`states.TRANSITIONS` is the only place that says what may follow what. The events do not depend on
+how the bytes were split.
+"""
+
+from collections.abc import Iterable
+
+from syncd.errors import ProtocolViolation
+from syncd.protocol import codes
+from syncd.protocol.codes import Code
+from syncd.protocol.events import (
+    BadLine,
+    Block,
+    Body,
+    BodyEnd,
+    ClientSaid,
+    Closed,
+    Command,
+    ListingEnd,
+    ListingLine,
+    Notice,
+    Reply,
+    ServerSaid,
+)
+from syncd.protocol.states import REPLY_STEPS, TRANSITIONS, State, Step
+
+MAX_LINE_BYTES = 16 * 1024
+"""Longest line either side takes, line end included: a repair asks for some 300 names a line."""
+
+MAX_BLOCK_BYTES = 1024 * 1024
+"""Largest block a client takes: servers cut at 512 KiB, and one chunk may stand over that."""
+
+TERMINATOR = "000"
+"""The line that ends a listing."""
+
+
+class _Connection:
+    """What both roles share: buffers, the state, and cutting bytes into lines."""
+
+    def __init__(self) -> None:
+        self.state = State.REPLY  # the greeting is due
+        self._inbound = bytearray()
+        self._scanned = 0
+        self._line_bytes = 0
+        self._outbound: list[bytes] = []
+        self._eof = False
+        self._missing = 0
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what the socket gave."""
+        self._inbound += data
+
+    def receive_eof(self) -> None:
+        """Take note that the socket gives no more."""
+        self._eof = True
+
+    def data_to_send(self) -> bytes:
+        """Return, and forget, the bytes that are to be sent."""
+        data = b"".join(self._outbound)
+        self._outbound.clear()
+        return data
+
+    def _move(self, step: Step) -> None:
+        try:
+            self.state = TRANSITIONS[self.state][step]
+        except KeyError:
+            raise ProtocolViolation(f"{step.name} is not possible in {self.state.name}") from None
+
+    def _take_line(self) -> bytes | None:
+        """Return the next line without its LF or CRLF, or None."""
+        end = self._inbound.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(self._inbound)
+            self._line_bytes = 0
+            return None
+        self._line_bytes = end + 1
+        line = bytes(self._inbound[: end - 1 if self._inbound[end - 1 : end] == b"\r" else end])
+        del self._inbound[: end + 1]
+        self._scanned = 0
+        return line
+
+    def _take_bytes(self, count: int) -> bytes:
+        data = bytes(self._inbound[:count])
+        del self._inbound[: len(data)]
+        self._scanned = 0
+        return data
+
+    def _closed(self) -> Closed | None:
+        if not self._eof:
+            return None
+        complete = self.state is State.COMMAND and not self._inbound
+        self.state = State.CLOSED
+        return Closed(complete)
+
+
+class ServerConnection(_Connection):
+    """The server's side; starts with the greeting due (`send_reply(Code.OK, ...)`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._skipping = False
+
+    def next_event(self) -> ClientSaid | None:
+        """Return what the client said next, or None while that is not complete.
+
+        While a reply is due nothing is read: pipelined commands wait in the buffer.
+        """
+        match self.state:
+            case State.COMMAND:
+                return self._next_command() or self._closed()
+            case State.LISTING_UP:
+                return self._next_body_lines() or self._closed()
+            case State.BLOCK_UP:
+                return self._next_body_bytes() or self._closed()
+            case State.REPLY | State.LISTING_DOWN | State.BLOCK_DOWN | State.CLOSED:
+                return None
+
+    def _next_command(self) -> Command | BadLine | None:
+        line = self._take_line()
+        if self._skipping:
+            if line is not None:
+                self._skipping = False
+                return self._next_command()
+            self._take_bytes(len(self._inbound))
+            return None
+        if self._line_bytes > MAX_LINE_BYTES or (
+            line is None and len(self._inbound) >= MAX_LINE_BYTES
+        ):
+            self._skipping = line is None
+            if line is None:
+                self._take_bytes(len(self._inbound))
+            self._move(Step.COMMAND)
+            return BadLine(
+                Code.TOO_BIG, f"a line has at most {MAX_LINE_BYTES} bytes; nothing was done"
+            )
+        if line is None:
+            return None
+        self._move(Step.COMMAND)
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError:
+            return BadLine(Code.ILLEGAL_VALUE, "the line is not UTF-8; nothing was done")
+        if "\0" in text:
+            return BadLine(Code.ILLEGAL_VALUE, "the line has a NUL byte; nothing was done")
+        verb, _, argument = text.partition(" ")
+        return Command(verb.upper(), argument)
+
+    def _next_body_lines(self) -> Body | BodyEnd | None:
+        lines: list[bytes] = []
+        while (line := self._take_line()) is not None:
+            if line == TERMINATOR.encode():
+                if lines:  # hand out the lines first: put the terminator back
+                    self._inbound[:0] = TERMINATOR.encode() + b"\n"
+                    break
+                self._move(Step.LISTING_END)
+                return BodyEnd()
+            lines.append(line)
+        if not lines and len(self._inbound) > MAX_BLOCK_BYTES:
+            raise ProtocolViolation(f"a listing's line has at most {MAX_BLOCK_BYTES} bytes")
+        return Body(b"\n".join(lines) + b"\n") if lines else None
+
+    def _next_body_bytes(self) -> Body | BodyEnd | None:
+        if self._missing == 0:
+            self._move(Step.BLOCK_END)
+            return BodyEnd()
+        data = self._take_bytes(self._missing)
+        self._missing -= len(data)
+        return Body(data) if data else None
+
+    def send_reply(self, code: int, text: str = "") -> None:
+        """Queue a reply line that needs no count: 1xx to 5xx. LF and CR in `text` become blanks."""
+        self._move(REPLY_STEPS[code // 100])
+        self._line(f"{code:03d} {_one_line(text)}")
+
+    def send_lines(self, lines: Iterable[str]) -> None:
+        """Queue lines of a listing; each is one line without an end, and none is `000`."""
+        if self.state is not State.LISTING_DOWN:
+            raise ProtocolViolation("no listing was announced")
+        for line in lines:
+            if line == TERMINATOR or "\n" in line:
+                raise ProtocolViolation(f"{line!r} cannot stand in a listing")
+            self._line(line)
+
+    def send_listing_end(self) -> None:
+        """Queue the end of a listing."""
+        self._move(Step.LISTING_END)
+        self._line(TERMINATOR)
+
+    def send_block(self, data: bytes) -> None:
+        """Queue one 6xx block, its line included."""
+        self._move(Step.BLOCK)
+        self._line(f"{Code.BLOCK_FOLLOWS} {len(data)}")
+        self._outbound.append(data)
+        self._move(Step.BLOCK_END)
+
+    def ask_block(self, size_bytes: int) -> None:
+        """Queue the 7xx line that lets the client send exactly `size_bytes`."""
+        self._move(Step.WANT_BLOCK)
+        self._missing = size_bytes
+        self._line(f"{Code.SEND_BLOCK} {size_bytes}")
+
+    def send_silence(self) -> None:
+        """Answer nothing (QNOP)."""
+        self._move(Step.SILENCE)
+
+    def send_notice(self, code: int, text: str) -> None:
+        """Queue a 9xx line; only between commands, so that it never stands inside an answer."""
+        if self.state is not State.COMMAND:
+            raise ProtocolViolation("a notice inside an answer")
+        self._line(f"{code:03d} {_one_line(text)}")
+
+    def _line(self, text: str) -> None:
+        self._outbound.append(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+class ClientConnection(_Connection):
+    """The client's side. Commands may be sent ahead of their replies (pipelining)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pipelined = 0
+
+    @property
+    def replies_due(self) -> int:
+        """How many replies are still to come, the one under way included."""
+        return self._pipelined + (self.state not in (State.COMMAND, State.CLOSED))
+
+    def send_command(self, verb: str, argument: str = "") -> None:
+        """Queue a command line; its reply comes after those of the commands before it.
+
+        Raises ValueError for a line that is too long or has a line end in it.
+        """
+        line = f"{verb} {argument}" if argument else verb
+        data = line.encode("utf-8") + b"\n"
+        if len(data) > MAX_LINE_BYTES or data.count(b"\n") != 1 or b"\0" in data:
+            raise ValueError(f"not one line of at most {MAX_LINE_BYTES} bytes: {line[:80]!r}")
+        self._outbound.append(data)
+        if verb.upper() == "QNOP":
+            return
+        if self.state is State.COMMAND:
+            self._move(Step.COMMAND)
+        else:
+            self._pipelined += 1
+
+    def next_event(self) -> ServerSaid | None:
+        """Return what the server said next, or None while that is not complete.
+
+        Raises ProtocolViolation for bytes that the protocol does not allow here.
+        """
+        if self.state is State.BLOCK_DOWN:
+            return self._next_block() or self._closed()
+        if self.state in (State.CLOSED, State.LISTING_UP, State.BLOCK_UP):
+            return None
+        line = self._take_line()
+        if line is None:
+            if len(self._inbound) > MAX_BLOCK_BYTES:
+                raise ProtocolViolation("the server sends a line without an end")
+            return self._closed()
+        text = line.decode("utf-8", "surrogateescape")
+        if self.state is State.LISTING_DOWN:
+            if text != TERMINATOR:
+                return ListingLine(text)
+            self._move(Step.LISTING_END)
+            self._next_pipelined()
+            return ListingEnd()
+        return self._next_reply(text)
+
+    def _next_reply(self, text: str) -> Reply | Notice:
+        if len(text) < 3 or not (text[:3].isascii() and text[:3].isdigit()):
+            raise ProtocolViolation(f"not a reply line: {text[:80]!r}")
+        code, words = int(text[:3]), text[4:]
+        if code // 100 == codes.NOTICE:
+            return Notice(code, words)
+        if code // 100 not in REPLY_STEPS:
+            raise ProtocolViolation(f"no such reply code: {text[:80]!r}")
+        self._move(REPLY_STEPS[code // 100])
+        size = 0
+        if code // 100 in (codes.BLOCK, codes.WANT_BLOCK):
+            count = words.split(" ", 1)[0]
+            if not (count.isascii() and count.isdigit() and len(count) < 16):
+                raise ProtocolViolation(f"a count is missing: {text[:80]!r}")
+            size = self._missing = int(count)
+            if code // 100 == codes.BLOCK and size > MAX_BLOCK_BYTES:
+                raise ProtocolViolation(f"a block of {size} bytes is over {MAX_BLOCK_BYTES}")
+        self._next_pipelined()
+        return Reply(code, words, size)
+
+    def _next_block(self) -> Block | None:
+        if len(self._inbound) < self._missing:
+            return None
+        data = self._take_bytes(self._missing)
+        self._move(Step.BLOCK_END)
+        return Block(data)
+
+    def _next_pipelined(self) -> None:
+        if self._pipelined and self.state is State.COMMAND:
+            self._pipelined -= 1
+            self._move(Step.COMMAND)
+
+    def send_body(self, data: bytes) -> None:
+        """Queue bytes of the block that the server asked for with 7xx.
+
+        Raises ValueError for more bytes than it asked for.
+        """
+        if self.state is not State.BLOCK_UP or len(data) > self._missing:
+            raise ValueError("more bytes than the server asked for")
+        self._missing -= len(data)
+        self._outbound.append(data)
+        if self._missing == 0:
+            self._move(Step.BLOCK_END)
+
+    def send_listing(self, lines: Iterable[str]) -> None:
+        """Queue the whole listing that the server asked for with 4xx, its end included."""
+        self._move(Step.LISTING_END)
+        for line in (*lines, TERMINATOR):
+            self._outbound.append(line.encode("utf-8") + b"\n")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")
