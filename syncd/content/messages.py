@@ -1,0 +1,197 @@
+"""What stands in the msgpack blocks of `SYNC getall|delta|chunks`. protocol.md, "Blocks".
+
+A block is one msgpack array; its elements read on from block to block:
+
+    text                  the type of the objects that follow
+    array of 9            an object: name, seq, mtime, size, lines, crc32, digest, attributes,
+                          count of chunks (all follow), or the chunks' digests (none follows), or an
+                          array of splices (the inserted chunks follow)
+    array of 1            the name of an object that is gone
+    array of 2            of a bootstrap, first of all: the view's token and its count of objects
+    bytes                 one chunk of the object before, as a zstd frame
+
+So bodies go out as they lie in the store, and memory stays at about one block on either side.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from syncd.content.splices import SpliceShape
+from syncd.content.versions import DIGEST_BYTES
+from syncd.errors import ProtocolViolation
+from syncd.protocol.packing import pack, unpack
+
+BLOCK_BYTES = 512 * 1024
+"""A block is sent when it has this many bytes, or sooner for a large object's first bytes."""
+
+_OVERHEAD_BYTES = 160
+"""An object's head without its name: numbers, digest and attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An object's head, and what is said about its chunks: exactly one of the last three."""
+
+    type: str
+    name: str
+    seq: int
+    mtime: int
+    size: int
+    lines: int
+    crc32: int
+    digest: bytes
+    attributes: bytes
+    bodies: int | None = None
+    chunks: bytes | None = None
+    splices: tuple[SpliceShape, ...] | None = None
+
+    def inserted(self) -> int:
+        """Return how many chunk bodies follow."""
+        if self.splices is not None:
+            return sum(splice.inserted for splice in self.splices)
+        return self.bodies or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """An object that is no longer there."""
+
+    type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a bootstrap begins with: the token of its view, and how many objects come in all."""
+
+    token: str
+    count: int
+
+
+Element = Opening | Head | Gone | bytes
+
+
+class BlockWriter:
+    """Collects elements and says when a block is full."""
+
+    def __init__(self, limit_bytes: int = BLOCK_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._elements: list[Any] = []
+        self._size_bytes = 0
+        self._type: str | None = None
+
+    def add(self, element: Element) -> bytes | None:
+        """Take one element; return a block if one is full."""
+        if isinstance(element, bytes):
+            self._elements.append(element)
+            self._size_bytes += len(element) + 5
+        elif isinstance(element, Opening):
+            self._elements.append([element.token, element.count])
+        else:
+            if element.type != self._type:
+                self._type = element.type
+                self._elements.append(element.type)
+            if isinstance(element, Gone):
+                self._elements.append([element.name])
+            else:
+                self._add_head(element)
+            self._size_bytes += len(element.name)
+        return self.flush() if self._size_bytes >= self.limit_bytes else None
+
+    def _add_head(self, head: Head) -> None:
+        how: Any = head.bodies
+        if head.splices is not None:
+            how = [[s.keep, s.drop, s.inserted] for s in head.splices]
+            self._size_bytes += 12 * len(head.splices)
+        elif head.chunks is not None:
+            how = head.chunks
+            self._size_bytes += len(head.chunks)
+        self._elements.append(
+            [
+                head.name, head.seq, head.mtime, head.size, head.lines, head.crc32, head.digest,
+                head.attributes, how,
+            ]
+        )  # fmt: skip
+        self._size_bytes += _OVERHEAD_BYTES
+
+    def flush(self) -> bytes | None:
+        """Return what is collected as a block, or None if there is nothing."""
+        if not self._elements:
+            return None
+        block = pack(self._elements)
+        self._elements = []
+        self._size_bytes = 0
+        return block
+
+
+def write_blocks(
+    elements: Iterable[Element], *, growing_from: int = BLOCK_BYTES
+) -> Iterator[bytes]:
+    """Yield the blocks that hold `elements`; the first has `growing_from` bytes, then twice as many."""
+    writer = BlockWriter(growing_from)
+    for element in elements:
+        if (block := writer.add(element)) is not None:
+            yield block
+            writer.limit_bytes = min(BLOCK_BYTES, 2 * writer.limit_bytes)
+    if (block := writer.flush()) is not None:
+        yield block
+
+
+class BlockReader:
+    """Reads elements back, from block to block; checks shapes, not what they say."""
+
+    def __init__(self) -> None:
+        self._type: str | None = None
+
+    def read(self, block: bytes) -> Iterator[Element]:
+        """Yield the elements of one block. Raises ProtocolViolation for a wrong shape."""
+        elements = unpack(block)
+        if not isinstance(elements, list):
+            raise ProtocolViolation("a block is not an array")
+        for element in elements:
+            if isinstance(element, bytes):
+                yield element
+            elif isinstance(element, str):
+                self._type = element
+            elif isinstance(element, list) and len(element) == 2:
+                yield _read_opening(element)
+            elif self._type is None or not isinstance(element, list):
+                raise ProtocolViolation(f"not an element of a block: {element!r:.80}")
+            else:
+                yield _read_object(self._type, element)
+
+
+def _read_opening(element: list[Any]) -> Opening:
+    match element:
+        case [str(token), int(count)]:
+            return Opening(token, count)
+    raise ProtocolViolation(f"not the opening of a bootstrap: {element!r:.80}")
+
+
+def _read_object(type_name: str, element: list[Any]) -> Head | Gone:
+    match element:
+        case [str(name)]:
+            return Gone(type_name, name)
+        case [
+            str(name), int(seq), int(mtime), int(size), int(lines), int(crc32),
+            bytes(digest), bytes(attributes), how,
+        ] if len(digest) == DIGEST_BYTES:  # fmt: skip
+            head = (type_name, name, seq, mtime, size, lines, crc32, digest, attributes)
+            match how:
+                case int(count) if count >= 0:
+                    return Head(*head, bodies=count)
+                case bytes(chunks) if len(chunks) % DIGEST_BYTES == 0:
+                    return Head(*head, chunks=chunks)
+                case list(rows):
+                    return Head(*head, splices=tuple(_read_splice(row) for row in rows))
+    raise ProtocolViolation(f"not an object of a block: {element!r:.80}")
+
+
+def _read_splice(row: Any) -> SpliceShape:
+    match row:
+        case [int(keep), int(drop), int(count)] if (
+            keep >= 0 and drop >= 0 and 0 <= count <= BLOCK_BYTES
+        ):
+            return SpliceShape(keep, drop, count)
+    raise ProtocolViolation(f"not a splice: {row!r:.80}")
