@@ -1,0 +1,1 @@
+"""Zones as text: reading master files, canonical form, serials."""

@@ -1,0 +1,151 @@
+"""A text diff applied to a zone in canonical form, at the cost of the chunks it touches.
+
+Where a record belongs its key says; the chunks that can hold that key are found by halving. An RRset may
+stand across a cut, so a key belongs to every chunk from the last that begins before it to the last that
+begins at it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+from syncd.content.textdiff import TextDiff
+from syncd.content.versions import ContentReader
+from syncd.content.zone.canonical import check_alias, line_key, settle_rrset
+from syncd.content.zone.names import is_below, key_owner, owner_key, type_order
+from syncd.content.zone.reader import read_records
+from syncd.errors import InvalidContent, MovedOn
+
+_NO_TTL = -1
+"""Stands where a record of the diff states no TTL: any is meant, or that of its RRset."""
+
+_SOA, _NS = 6, 2
+
+
+class ZonePatch:
+    """A diff against one version of a zone. Raises InvalidContent, with the diff's line."""
+
+    def __init__(self, zone: str, diff: TextDiff, content: ContentReader) -> None:
+        self._zone = zone
+        self._content = content
+        self._removed = self._by_key(diff.removed)
+        self._added = self._by_key(diff.added)
+        self._first_keys: dict[int, str] = {}
+        soa = owner_key(zone) + type_order(_SOA)
+        if len(self._removed.get(soa, ())) != len(self._added.get(soa, ())):
+            raise InvalidContent("a zone has one SOA: remove the old and add the new")
+        present_soa = content.chunk(0).decode("ascii").rstrip("\n")
+        self._default_ttl = present_soa.split(" ", 2)[1]
+        self.soa = self._added[soa][0][1] if soa in self._added else present_soa
+        """The SOA's line as the diff leaves it."""
+
+    def _by_key(self, lines: Iterable[tuple[int, str]]) -> dict[str, list[tuple[int, str]]]:
+        found: dict[str, list[tuple[int, str]]] = {}
+        for number, text in lines:
+            try:
+                records = read_records(text, origin=self._zone, default_ttl=_NO_TTL)
+            except InvalidContent as error:
+                raise InvalidContent(error.reason, path="diff", line=number) from None
+            if len(records) != 1:
+                raise InvalidContent(f"{text!r} is not one record", path="diff", line=number)
+            if not is_below(records[0].split(" ", 1)[0], self._zone):
+                raise InvalidContent(
+                    f"{text!r} is not in {self._zone}", path="diff", line=number
+                )
+            found.setdefault(line_key(records[0]), []).append((number, records[0]))
+        return found
+
+    def parts(self) -> Iterator[bytes | list[bytes]]:
+        """Yield the zone for `chunks.recut`: untouched chunks, and lines in place of the others.
+
+        Raises MovedOn for a record to remove that is not there, InvalidContent for a result that is
+        no zone.
+        """
+        keys = sorted(self._removed.keys() | self._added.keys())
+        regions = self._regions(keys)
+        chunks = enumerate(self._content.chunks())
+        for index, chunk in chunks:
+            if not regions or index < regions[0][0]:
+                yield chunk
+                continue
+            _, last, touched = regions.pop(0)
+            while index < last:
+                index, more = next(chunks)
+                chunk += more
+            yield self._edit(chunk, touched)
+
+    def _regions(self, keys: list[str]) -> list[tuple[int, int, list[str]]]:
+        """Return (first chunk, last chunk, keys) of each run of chunks that keys fall into.
+
+        All records of an owner are in one region, so that a CNAME meets what it may not stand beside.
+        """
+        indices = range(len(self._content))
+        regions: list[tuple[int, int, list[str]]] = []
+        for key in keys:
+            owner = key_owner(key)
+            first = max(0, bisect_left(indices, owner, key=self._first_key) - 1)
+            last = max(0, bisect_right(indices, owner + "\0\1", key=self._first_key) - 1)
+            if regions and first <= regions[-1][1]:
+                begin, end, touched = regions[-1]
+                regions[-1] = (begin, max(end, last), [*touched, key])
+            else:
+                regions.append((first, last, [key]))
+        return regions
+
+    def _first_key(self, index: int) -> str:
+        if index not in self._first_keys:
+            chunk = self._content.chunk(index)
+            self._first_keys[index] = line_key(chunk[: chunk.index(b"\n")].decode("ascii"))
+        return self._first_keys[index]
+
+    def _edit(self, text: bytes, keys: list[str]) -> list[bytes]:
+        rrsets: dict[str, list[str]] = {}
+        for line in text.decode("ascii").splitlines():
+            rrsets.setdefault(line_key(line), []).append(line)
+        for key in keys:
+            lines = rrsets.setdefault(key, [])
+            for number, line in self._removed.get(key, ()):
+                self._remove(lines, line, number)
+            for number, line in self._added.get(key, ()):
+                self._add(lines, line, number)
+            if not lines:
+                del rrsets[key]
+            elif len(lines) > 1:
+                rrsets[key] = settle_rrset(lines, lambda text: None)
+        self._check(rrsets, keys)
+        return [
+            line.encode("ascii") + b"\n" for _, lines in sorted(rrsets.items()) for line in lines
+        ]
+
+    def _remove(self, lines: list[str], line: str, number: int) -> None:
+        wanted = line.lower().split(" ", 4)
+        for candidate in lines:
+            present = candidate.lower().split(" ", 4)
+            if wanted[1] == str(_NO_TTL):
+                present[1] = wanted[1]
+            if present == wanted:
+                lines.remove(candidate)
+                return
+        raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
+
+    def _add(self, lines: list[str], line: str, number: int) -> None:
+        owner, ttl, rest = line.split(" ", 2)
+        if int(ttl) == _NO_TTL:
+            ttl = lines[0].split(" ", 2)[1] if lines else self._default_ttl
+        complete = f"{owner} {ttl} {rest}"
+        if complete in lines:
+            raise MovedOn(f"diff:{number}: the zone has the record {complete!r} already")
+        lines.append(complete)
+
+    def _check(self, rrsets: dict[str, list[str]], keys: list[str]) -> None:
+        apex = owner_key(self._zone)
+        if (
+            apex + type_order(_NS) in keys
+            and apex + type_order(_NS) not in rrsets
+        ):
+            raise InvalidContent(f"{self._zone} would have no NS records of its own")
+        for owner in {key_owner(key) for key in keys}:
+            check_alias([lines for key, lines in rrsets.items() if key_owner(key) == owner])
+
+
+def _shown(line: str) -> str:
+    return line.replace(f" {_NO_TTL} ", " ", 1)
