@@ -1,0 +1,73 @@
+"""Files of a folder: names are relative paths, content is cut as bytes, mode and mtime are kept.
+
+Names never leave the folder: no absolute path, no empty, `.` or `..` part, no control characters.
+"""
+
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from syncd.content.chunks import cut_stream
+from syncd.content.versions import Version
+from syncd.errors import IllegalValue
+from syncd.types.base import DataType, Prepared, check_plain_name, register
+from syncd.types.roles import Role
+
+DEFAULT_MODE = 0o644
+_MODE_BITS = 0o777
+"""Permissions only: set-user-id and the like are not carried to other machines."""
+
+
+class Files(DataType):
+    """Type `files`; protocol.md, "Files"."""
+
+    name = "files"
+    summary = "files of a folder, with mode and time"
+    has_lines = False
+    read_role = Role.READER
+    write_role = Role.OPERATOR
+    options = {"mode": "permissions, octal", "mtime": "seconds since 1970"}
+    columns = ("file", "bytes", "mode", "crc32", "digest", "mtime", "seq")
+
+    def check_name(self, name: str) -> str:
+        """Return the name. Raises IllegalValue for one that could leave its folder."""
+        check_plain_name(name)
+        if name.startswith("/") or "\\" in name:
+            raise IllegalValue(f"{name!r}: a file's name is a relative path with / between parts")
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            raise IllegalValue(f"{name!r}: a file's name has no empty, . or .. parts")
+        return name
+
+    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+        """Take the bytes as they are."""
+        mode, mtime = options.get("mode"), options.get("mtime")
+        try:
+            return self.prepare_file(
+                name,
+                stream,
+                mode=DEFAULT_MODE if mode is None else int(mode, 8),
+                mtime=None if mtime is None else int(mtime),
+            )
+        except ValueError:
+            raise IllegalValue(f"mode={mode} (octal) or mtime={mtime} is not a number") from None
+
+    def prepare_file(
+        self, name: str, stream: BinaryIO, *, mode: int, mtime: int | None
+    ) -> Prepared:
+        """Return a file's content, ready to be cut. Raises IllegalValue for the name or mode."""
+        if mode & ~_MODE_BITS or mode < 0:
+            raise IllegalValue(f"mode {mode:o}: only permissions are carried, 0 to 777")
+        attributes: dict[str, int] = {"mode": mode}
+        if mtime is not None:
+            attributes["mtime"] = mtime
+        return Prepared(self.check_name(name), cut_stream(stream), attributes, mtime)
+
+    def row(self, version: Version) -> tuple[str | int, ...]:
+        """Name, bytes, mode, CRC-32, digest (short), mtime, commit."""
+        return (
+            version.name, version.size, f"{version.attribute('mode'):o}", f"{version.crc32:08x}",
+            version.digest.hex()[:12], version.mtime, version.seq,
+        )  # fmt: skip
+
+
+FILES = Files()
+register(FILES)

@@ -1,0 +1,142 @@
+"""DNS zones: master files in, canonical text kept. A zone's name is absolute, in lower case.
+
+Serials only ever advance (RFC 1982): content that changed and whose serial did not gets the next one,
+and content in which nothing but an older serial differs is no change at all. A zone whose SOA is
+signed cannot be re-numbered here, the signer has to.
+"""
+
+from collections.abc import Mapping
+from itertools import chain, islice
+from typing import BinaryIO
+
+from syncd.content.chunks import cut_lines, recut
+from syncd.content.textdiff import parse_diff
+from syncd.content.versions import Version, chunk_digest
+from syncd.content.zone.patch import ZonePatch
+from syncd.content.zone.reader import Include, ZoneText, absolute_name, read_zone
+from syncd.content.zone.serial import next_serial, serial_is_newer
+from syncd.errors import IllegalValue, InvalidContent
+from syncd.types.base import DataType, Prepared, Present, check_plain_name, register
+from syncd.types.roles import Role
+
+
+class Zones(DataType):
+    """Type `zones`; protocol.md, "Zones"."""
+
+    name = "zones"
+    summary = "DNS zones, as canonical master-file text"
+    has_lines = True
+    head_lines = 1
+    read_role = Role.READER
+    write_role = Role.OPERATOR
+    columns = ("zone", "serial", "records", "crc32", "digest", "mtime", "seq")
+
+    def check_name(self, name: str) -> str:
+        """Return the zone's name, absolute and in lower case. Raises IllegalValue."""
+        try:
+            return check_plain_name(absolute_name(name, ".").lower())
+        except InvalidContent as error:
+            raise IllegalValue(str(error)) from None
+
+    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+        """Read master-file text that came over the wire: nothing is included from this machine."""
+        zone = self.check_name(name)
+        prepared = prepare_zone(stream, origin=zone)
+        if prepared.name != zone:
+            raise InvalidContent(f"the SOA record is that of {prepared.name}, not of {zone}")
+        return prepared
+
+    def settle(self, prepared: Prepared, present: Present | None) -> Prepared | None:
+        """Advance the serial if the content changed and the serial did not."""
+        if present is None:
+            return prepared
+        before = present.content.chunk(0).decode("ascii")
+        chunks = prepared.chunks
+        after = next(chunks).decode("ascii")
+        prepared.chunks = chain([after.encode("ascii")], chunks)
+        serial, known = soa_serial(after), soa_serial(before)
+        if serial_is_newer(serial, known):
+            return prepared
+        digests = present.version.chunk_digests()[1:]
+        rest = list(islice(chunks, len(digests) + 1))
+        same_head = with_serial(after, known) == before
+        if same_head and [chunk_digest(chunk) for chunk in rest] == digests:
+            return None
+        advanced = next_serial(known)
+        if signs_soa(prepared.name, rest):
+            raise InvalidContent(
+                f"{prepared.name} is signed and its serial {serial} does not come after {known}: "
+                f"let the signer advance it to {advanced} or later"
+            )
+        prepared.warnings.append(f"{prepared.name}: serial {serial} advanced to {advanced}")
+        prepared.attributes = {"serial": advanced}
+        head = with_serial(after, advanced).encode("ascii")
+        prepared.chunks = chain([head], rest, chunks)
+        return prepared
+
+    def patch(self, present: Present, diff: BinaryIO) -> Prepared:
+        """Apply `-record` / `+record` lines; touches only the chunks that a record falls into."""
+        lines = diff.read().decode("utf-8", "replace").splitlines()
+        patch = ZonePatch(present.version.name, parse_diff(lines), present.content)
+        serial = soa_serial(patch.soa)
+        return Prepared(
+            present.version.name,
+            recut(patch.parts(), head_lines=self.head_lines),
+            {"serial": serial},
+        )
+
+    def row(self, version: Version) -> tuple[str | int, ...]:
+        """Name, serial, records, CRC-32, digest (short), time of the change, commit."""
+        return (
+            version.name, version.attribute("serial"), version.lines, f"{version.crc32:08x}",
+            version.digest.hex()[:12], version.mtime, version.seq,
+        )  # fmt: skip
+
+    def is_at(self, version: Version, serial: str) -> bool:
+        """Say whether the zone has this serial."""
+        return str(version.attribute("serial")) == serial
+
+
+def prepare_zone(
+    stream: BinaryIO, *, origin: str, path: str | None = None, include: Include | None = None
+) -> Prepared:
+    """Read a master file and return the zone, named by its SOA. Raises InvalidContent."""
+    return prepared_text(read_zone(stream, origin=origin, path=path, include=include))
+
+
+def prepared_text(text: ZoneText) -> Prepared:
+    """Return a zone that was read, ready to be cut."""
+    lines = text.lines()
+    soa = next(lines)
+    chunks = cut_lines(chain([soa], lines), head_lines=ZONES.head_lines)
+    serial = soa_serial(soa.decode("ascii"))
+    return Prepared(text.name, chunks, {"serial": serial}, warnings=text.warnings)
+
+
+def soa_serial(soa: str) -> int:
+    """Return the serial of an SOA record's canonical line."""
+    return int(soa.split(" ")[6])
+
+
+def with_serial(soa: str, serial: int) -> str:
+    """Return the SOA's line with another serial."""
+    fields = soa.split(" ")
+    fields[6] = str(serial)
+    return " ".join(fields)
+
+
+def signs_soa(zone: str, chunks: list[bytes]) -> bool:
+    """Say whether the records after the SOA hold a signature of it: it stands among the apex's."""
+    apex = zone.lower()
+    for chunk in chunks:
+        for line in chunk.decode("ascii").splitlines():
+            owner, _, _, type_text, rdata = line.split(" ", 4)
+            if owner.lower() != apex:
+                return False
+            if type_text == "RRSIG" and rdata.startswith("SOA "):
+                return True
+    return False
+
+
+ZONES = Zones()
+register(ZONES)
