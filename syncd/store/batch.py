@@ -1,0 +1,315 @@
+"""Writing: objects are staged, perhaps over several transactions, and published in one.
+
+A reader sees nothing of a batch before `publish`, and all of it after. Memory stays flat: chunks and
+staged rows are flushed as they come. A batch that its process left behind is harmless and goes with `gc`.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+from zlib import crc32
+
+from sqlalchemy import (
+    Alias,
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from syncd.content.compression import compress
+from syncd.content.tokens import Token
+from syncd.content.versions import (
+    Version,
+    add_marks,
+    chunk_digest,
+    mark_number,
+    object_digest,
+    object_mark,
+    pack_attributes,
+    split_digests,
+)
+from syncd.errors import Busy, MovedOn
+from syncd.store.bulk import Row, insert_rows, update_rows
+from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
+from syncd.store.engine import WRITE
+from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
+from syncd.types.base import Prepared, data_type
+
+_FLUSH_BYTES = 4 * 1024 * 1024
+"""Compressed content, and rows, held before they are written."""
+_ROW_BYTES = 400
+_COMMENT_CHARACTERS = 255
+QUERY_DIGESTS = 500
+"""Digests in one IN list."""
+HEAD_KEY = ("type", "name", "seq")
+_REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
+
+Clockwork = Callable[[], float]
+
+
+class Batch:
+    """Objects on their way into the store. A context manager: left without `publish`, it is undone."""
+
+    def __init__(
+        self, engine: Engine, *, now: Clockwork = time.time, batch_id: str | None = None
+    ) -> None:
+        self._engine = engine.execution_options(**WRITE)
+        self._now = now
+        self.id = batch_id or secrets.token_hex(8)
+        self._chunks: dict[bytes, Row] = {}
+        self._staged: list[Row] = []
+        self._held_bytes = 0
+        self._keep = batch_id is not None
+        self._flushed = self._keep
+        with engine.connect() as connection:
+            self._swept = read_clock(connection).swept
+        self.copies: Token | None = None
+        """Of a replica's batch: the view that is being copied."""
+        self.warnings: list[str] = []
+        self.changes = 0
+        """Objects put or taken out so far."""
+
+    def __enter__(self) -> "Batch":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._flushed and not self._keep:
+            with self._engine.begin() as connection:
+                self._remove_staged(connection)
+
+    def put(self, type_name: str, prepared: Prepared, present: Version | None) -> bool:
+        """Stage an object's new content; False if it is what `present` is.
+
+        Reads `prepared` to its end. Raises what its chunks raise (InvalidContent).
+        """
+        kind = data_type(type_name)
+        known = set() if present is None else set(present.chunk_digests())
+        digests: list[bytes] = []
+        size = lines = checksum = 0
+        for content in prepared.chunks:
+            digest = chunk_digest(content)
+            digests.append(digest)
+            size += len(content)
+            checksum = crc32(content, checksum)
+            if kind.has_lines:
+                lines += content.count(b"\n")
+            if digest not in known:
+                self.add_chunk(digest, len(content), compress(content))
+        self.warnings += prepared.warnings
+        chunks = b"".join(digests)
+        attributes = pack_attributes(prepared.attributes)
+        digest = object_digest(chunks)
+        if present is not None and (digest, attributes) == (present.digest, present.attributes):
+            return False
+        self._stage(
+            type_name, prepared.name, 0 if present is None else present.seq, None, prepared.mtime,
+            size, lines, checksum, digest, attributes, chunks,
+        )  # fmt: skip
+        return True
+
+    def delete(self, present: Version) -> None:
+        """Stage that an object goes."""
+        self._stage(present.type, present.name, present.seq, *(None,) * 8)
+
+    def add_chunk(self, digest: bytes, size: int, body: bytes) -> None:
+        """Take a chunk's compressed body; its digest was checked by the caller."""
+        if digest not in self._chunks:
+            self._chunks[digest] = (digest, size, body)
+            self._held(len(body) + _ROW_BYTES)
+
+    def add_version(self, present: Version) -> None:
+        """Stage a version as another store has it, its number included."""
+        self._stage(
+            present.type, present.name, None, present.seq, present.mtime, present.size,
+            present.lines, present.crc32, present.digest, present.attributes, present.chunks,
+        )  # fmt: skip
+
+    def add_gone(self, type_name: str, name: str) -> None:
+        """Stage that an object is gone at the other store."""
+        self._stage(type_name, name, *(None,) * 9)
+
+    def _stage(self, *row: Any) -> None:
+        self._staged.append((self.id, *row))
+        self.changes += 1
+        self._held(_ROW_BYTES + len(row[-1] or b""))
+
+    def _held(self, more_bytes: int) -> None:
+        self._held_bytes += more_bytes
+        if self._held_bytes >= _FLUSH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held, still unseen."""
+        with self._engine.begin() as connection:
+            lock_clock(connection)
+            self._write(connection)
+        self._flushed = True
+
+    def _write(self, connection: Connection) -> None:
+        touched = int(self._now())
+        insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
+        connection.execute(
+            update(batch)
+            .where(batch.c.id == self.id)
+            .values(touched=touched, token=None if self.copies is None else str(self.copies))
+        )
+        insert_rows(connection, chunk, list(self._chunks.values()), ignore_known=True)
+        insert_rows(connection, staged, self._staged)
+        self._chunks.clear()
+        self._staged.clear()
+        self._held_bytes = 0
+
+    def publish(self, author: str, comment: str = "") -> Token | None:
+        """Make everything staged visible as one commit; return its token, None if nothing is staged.
+
+        Raises Frozen, ReadOnly, MovedOn (an object was changed by somebody else meanwhile), Busy (gc
+        ran meanwhile; make the batch anew).
+        """
+        if self.changes == 0:
+            return None
+        with self._engine.begin() as connection:
+            present = lock_clock(connection)
+            check_writable(present, self._now())
+            self._write(connection)
+            self._check_swept(connection, present)
+            seq, now = present.seq + 1, int(self._now())
+            replaced = self._account(connection)
+            update_rows(connection, version, HEAD_KEY, "until", [(seq, *row) for row in replaced])
+            self._move_staged(connection, literal(seq), func.coalesce(staged.c.mtime, now))
+            connection.execute(update(clock).values(seq=seq))
+            insert_rows(connection, commit, [(seq, now, author, comment[:_COMMENT_CHARACTERS])])
+            self._remove_staged(connection)
+        self._flushed = False
+        return Token(present.epoch, seq)
+
+    def _check_swept(self, connection: Connection, present: Clock) -> None:
+        """If gc ran since the batch began, chunks that were taken for known may be gone."""
+        if present.swept == self._swept:
+            return
+        for name, chunks in connection.execute(
+            select(staged.c.name, staged.c.chunks).where(
+                staged.c.batch == self.id, staged.c.chunks.is_not(None)
+            )
+        ).all():
+            if missing_chunks(connection, chunks):
+                raise Busy(f"{name}: content that it shares was removed by gc; try again")
+
+    def _account(self, connection: Connection) -> list[tuple[str, str, int]]:
+        """Bring the tally up to date for what is staged; return the keys of the heads it replaces.
+
+        Raises MovedOn if a head is not the one that the staged object was made from.
+        """
+        replaced: list[tuple[str, str, int]] = []
+        changes: dict[str, TallyChange] = {}
+        head = version.alias("head")
+        rows = connection.execute(
+            select(
+                staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
+                staged.c.attributes, head.c.seq, head.c.digest, head.c.attributes,
+            )
+            .select_from(staged.outerjoin(head, _same_object(head)))
+            .where(staged.c.batch == self.id)
+        )  # fmt: skip
+        for kind, name, based_on, digest, attributes, seq, old_digest, old_attributes in rows:
+            if based_on is not None and based_on != (seq or 0):
+                raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
+            change = changes.setdefault(kind, TallyChange())
+            if seq is not None:
+                replaced.append((kind, name, seq))
+                change.lose(object_mark(kind, name, old_digest, old_attributes))
+            if digest is not None:
+                change.gain(object_mark(kind, name, digest, attributes))
+        for kind, change in changes.items():
+            change.apply(connection, kind)
+        return replaced
+
+    @staticmethod
+    def _recount(connection: Connection) -> None:
+        """Make the tally anew from the heads, whatever it said."""
+        connection.execute(delete(tally))
+        changes: dict[str, TallyChange] = {}
+        for kind, name, digest, attributes in connection.execute(
+            select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
+                version.c.until.is_(None)
+            )
+        ):
+            changes.setdefault(kind, TallyChange()).gain(
+                object_mark(kind, name, digest, attributes)
+            )
+        for kind, change in changes.items():
+            change.apply(connection, kind)
+
+    def _move_staged(
+        self, connection: Connection, seq: ColumnElement[int], mtime: ColumnElement[int]
+    ) -> None:
+        """Turn what is staged into heads."""
+        rows = select(
+            staged.c.type, staged.c.name, seq, null(), mtime, *(staged.c[name] for name in _REST)
+        ).where(staged.c.batch == self.id, staged.c.digest.is_not(None))
+        columns = ["type", "name", "seq", "until", "mtime", *_REST]
+        connection.execute(version.insert().from_select(columns, rows))
+
+    def _remove_staged(self, connection: Connection) -> None:
+        connection.execute(delete(staged).where(staged.c.batch == self.id))
+        connection.execute(delete(batch).where(batch.c.id == self.id))
+
+
+class TallyChange:
+    """What a commit does to one type's count and fingerprint."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._gained = 0
+        self._lost = 0
+
+    def gain(self, mark: bytes) -> None:
+        """Count an object in."""
+        self._count += 1
+        self._gained += mark_number(mark)
+
+    def lose(self, mark: bytes) -> None:
+        """Count an object out."""
+        self._count -= 1
+        self._lost += mark_number(mark)
+
+    def apply(self, connection: Connection, type_name: str) -> None:
+        """Write the type's row; the clock is locked, so nobody else does."""
+        present = connection.execute(select(tally).where(tally.c.type == type_name)).one_or_none()
+        count = self._count + (present.count if present is not None else 0)
+        before = mark_number(present.fingerprint) if present is not None else 0
+        after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
+        connection.execute(delete(tally).where(tally.c.type == type_name))
+        connection.execute(
+            tally.insert().values(type=type_name, count=count, fingerprint=after)
+        )
+
+
+def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
+    """Return which of these chunk digests the store does not hold."""
+    wanted = split_digests(chunks)
+    missing: list[bytes] = []
+    for at in range(0, len(wanted), QUERY_DIGESTS):
+        part = wanted[at : at + QUERY_DIGESTS]
+        held = set(connection.execute(select(chunk.c.digest).where(chunk.c.digest.in_(part))).scalars())
+        missing += [digest for digest in part if digest not in held]
+    return missing
+
+
+def _same_object(head: Alias) -> ColumnElement[bool]:
+    return and_(
+        head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None)
+    )

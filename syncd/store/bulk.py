@@ -1,0 +1,99 @@
+"""Many rows at once, without the per-row cost of SQLAlchemy's parameter processing.
+
+The statement is SQLAlchemy's, compiled once for the dialect; the rows go to the driver's executemany.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table, bindparam
+from sqlalchemy.sql import Insert, Update
+from sqlalchemy.sql.expression import ClauseElement
+
+Row = Sequence[Any]
+
+
+def insert_rows(
+    connection: Connection, table: Table, rows: Sequence[Row], *, ignore_known: bool = False
+) -> None:
+    """Insert rows, each with a value for every column of the table in its order.
+
+    With `ignore_known`, a row whose key is there already is passed over.
+    """
+    if rows:
+        text, names = _compiled_insert(table, connection.dialect, ignore_known)
+        _execute_many(connection, text, names, tuple(table.columns.keys()), rows)
+
+
+def update_rows(
+    connection: Connection, table: Table, key: tuple[str, ...], value: str, rows: Sequence[Row]
+) -> None:
+    """Set column `value` in the rows named by `key`; a row holds the value, then the key."""
+    if not rows:
+        return
+    statement: Update = table.update().values({value: bindparam("to_value")})
+    for name in key:
+        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
+    text, names = _compile(statement, connection.dialect)
+    columns = ("to_value", *(f"key_{name}" for name in key))
+    _execute_many(connection, text, names, columns, rows)
+
+
+def delete_rows(
+    connection: Connection, table: Table, key: tuple[str, ...], rows: Sequence[Row]
+) -> None:
+    """Delete the rows named by `key`."""
+    if not rows:
+        return
+    statement = table.delete()
+    for name in key:
+        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
+    text, names = _compile(statement, connection.dialect)
+    _execute_many(connection, text, names, tuple(f"key_{name}" for name in key), rows)
+
+
+@lru_cache(maxsize=32)
+def _compiled_insert(
+    table: Table, dialect: Dialect, ignore_known: bool
+) -> tuple[str, tuple[str, ...] | None]:
+    statement: Insert
+    match dialect.name if ignore_known else None:
+        case None:
+            statement = table.insert()
+        case "sqlite":
+            from sqlalchemy.dialects import sqlite
+
+            statement = sqlite.insert(table).on_conflict_do_nothing()
+        case "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            statement = postgresql.insert(table).on_conflict_do_nothing()
+        case _:
+            statement = table.insert().prefix_with("IGNORE")
+    values = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118 not a dict
+    return _compile(statement.values(values), dialect)
+
+
+def _compile(statement: ClauseElement, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """Return the statement's text, and the order of its parameters if they are positional."""
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup) if compiled.positional else None
+
+
+def _execute_many(
+    connection: Connection,
+    text: str,
+    names: tuple[str, ...] | None,
+    columns: tuple[str, ...],
+    rows: Iterable[Row],
+) -> None:
+    parameters: list[Any]
+    if names is None:
+        parameters = [dict(zip(columns, row, strict=True)) for row in rows]
+    elif names == columns:
+        parameters = [tuple(row) for row in rows]
+    else:
+        order = [columns.index(name) for name in names]
+        parameters = [tuple(row[at] for at in order) for row in rows]
+    connection.exec_driver_sql(text, parameters)

@@ -1,0 +1,101 @@
+"""Opening a database: the engine, its settings, and the schema brought up to date.
+
+On SQLite every write transaction begins with BEGIN IMMEDIATE, so that it waits for its turn at the
+start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not wait for
+each other, and every commit is flushed to disk.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+
+from syncd.errors import StoreError
+from syncd.store.schema import metadata
+
+SCHEMA_REVISION = "0001"
+"""The newest migration; `schema.py` is what it leaves."""
+
+_BUSY_TIMEOUT_MS = 60_000
+"""How long a writer waits for another: an import's last transaction may take some seconds."""
+_CACHE_KIB = 8 * 1024
+
+WRITE = {"syncd_write": True}
+"""Execution option of a connection that will write."""
+
+
+def open_engine(url: str, *, create: bool) -> Engine:
+    """Return an engine on the database at `url`, its schema up to date.
+
+    Raises StoreError if there is none and `create` is False, or if it cannot be used.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise StoreError(f"store {url!r}: not a database URL that can be used: {error}") from None
+    shown = parsed.render_as_string(hide_password=True)
+    if engine.dialect.name == "sqlite":
+        file = parsed.database
+        if file and not create and not Path(file).exists():
+            raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
+        _set_up_sqlite(engine)
+    try:
+        with engine.execution_options(**WRITE).begin() as connection:
+            _bring_up_to_date(connection, shown, create=create)
+    except DBAPIError as error:
+        raise StoreError(f"store {shown}: cannot be opened: {error.orig}") from None
+    except SQLAlchemyError as error:
+        raise StoreError(f"store {shown}: cannot be opened: {error}") from None
+    return engine
+
+
+def _set_up_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say, see below
+        cursor = connection.cursor()
+        for setting in (
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"cache_size=-{_CACHE_KIB}",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("syncd_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> None:
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" in tables:
+        present = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if present != SCHEMA_REVISION:
+            migrate(connection)
+    elif tables:
+        raise StoreError(f"store {shown}: the database holds other tables; give it one of its own")
+    elif not create:
+        raise StoreError(f"store {shown}: the database is empty; make it a store with `syncd init`")
+    else:
+        metadata.create_all(connection)
+        connection.exec_driver_sql(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        )
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{SCHEMA_REVISION}')")
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to `revision` inside the connection's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

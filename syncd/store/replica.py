@@ -1,0 +1,139 @@
+"""A replica's writes: a copy of the source's view becomes visible in one transaction, or not at all.
+
+The fingerprint is compared inside that transaction: what does not add up to the source's is rolled
+back, and the replica stands where it stood.
+"""
+
+import time
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, Engine, delete, select, update
+
+from syncd.content.tokens import Proof, Token
+from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
+from syncd.errors import VerificationFailed
+from syncd.store.batch import HEAD_KEY, Batch, Clockwork
+from syncd.store.bulk import delete_rows, insert_rows, update_rows
+from syncd.store.clock import lock_clock
+from syncd.store.schema import batch, clock, commit, staged, tally, version
+
+REPLICA_BATCH = "replica"
+"""The one batch that outlives its process: an interrupted bootstrap goes on from it."""
+_PARTIAL = "partial"
+"""Under this batch stands the first part of the object that was under way."""
+
+
+class ReplicaBatch(Batch):
+    """Objects copied from a source; kept when the process ends, to be resumed."""
+
+    def __init__(self, engine: Engine, *, now: Clockwork = time.time) -> None:
+        super().__init__(engine, now=now, batch_id=REPLICA_BATCH)
+        self._partial: Version | None = None
+
+    def resume(self) -> Token | None:
+        """Return the view that an earlier process had begun to copy, and go on with it."""
+        with self._engine.connect() as connection:
+            text = connection.execute(
+                select(batch.c.token).where(batch.c.id == self.id)
+            ).scalar_one_or_none()
+        self.copies = None if text is None else Token.parse(text)
+        return self.copies
+
+    def keep_partial(self, partial: Version | None) -> None:
+        """Keep, with the next flush, how far an object has come: a version of its first chunks."""
+        self._partial = partial
+
+    def partial(self) -> Version | None:
+        """Return the first part of the object in which an earlier process was interrupted."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(
+                    staged.c.type, staged.c.name, staged.c.seq, staged.c.mtime, staged.c.size,
+                    staged.c.lines, staged.c.crc32, staged.c.digest, staged.c.attributes,
+                    staged.c.chunks,
+                ).where(staged.c.batch == _PARTIAL)
+            ).one_or_none()  # fmt: skip
+        return None if row is None else Version(*row)
+
+    def _write(self, connection: Connection) -> None:
+        super()._write(connection)
+        connection.execute(delete(staged).where(staged.c.batch == _PARTIAL))
+        if self._partial is not None:
+            part = self._partial
+            row = (
+                _PARTIAL, part.type, part.name, None, part.seq, part.mtime, part.size, part.lines,
+                part.crc32, part.digest, part.attributes, part.chunks,
+            )  # fmt: skip
+            insert_rows(connection, staged, [row])
+
+    def _remove_staged(self, connection: Connection) -> None:
+        super()._remove_staged(connection)
+        connection.execute(delete(staged).where(staged.c.batch == _PARTIAL))
+
+    def last_staged(self) -> tuple[str, str] | None:
+        """Return type and name of the last object that is staged, in the order of a bootstrap."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(staged.c.type, staged.c.name)
+                .where(staged.c.batch == self.id)
+                .order_by(staged.c.type.desc(), staged.c.name.desc())
+                .limit(1)
+            ).one_or_none()
+        return None if row is None else (row.type, row.name)
+
+    def discard(self) -> None:
+        """Forget what is staged; its chunks stay, to be used again."""
+        with self._engine.begin() as connection:
+            lock_clock(connection)
+            self._remove_staged(connection)
+        self._staged.clear()
+        self.changes = 0
+
+    def publish_copy(self, proof: Proof, *, source: str, types: str, advance: bool) -> None:
+        """Make the view visible. `advance` keeps history (a delta); else it begins anew here.
+
+        Raises VerificationFailed if what the store would hold is not what `proof` says.
+        """
+        seq = proof.token.seq
+        with self._engine.begin() as connection:
+            present = lock_clock(connection)
+            self._write(connection)
+            replaced = self._account(connection)
+            if advance:
+                update_rows(connection, version, HEAD_KEY, "until", [(seq, *row) for row in replaced])
+            else:
+                delete_rows(connection, version, HEAD_KEY, replaced)
+                connection.execute(delete(version).where(version.c.until.is_not(None)))
+                connection.execute(update(version).where(version.c.seq > seq).values(seq=seq))
+                connection.execute(delete(commit))
+            self._move_staged(connection, staged.c.seq, staged.c.mtime)
+            if not advance:
+                self._recount(connection)
+            totals = connection.execute(select(tally.c.count, tally.c.fingerprint)).all()
+            _compare(proof, ((row.count, row.fingerprint) for row in totals))
+            connection.execute(
+                update(clock).values(
+                    epoch=proof.token.epoch,
+                    seq=seq,
+                    floor=present.floor if advance else seq,
+                    source=source,
+                    types=types,
+                )
+            )
+            connection.execute(delete(commit).where(commit.c.seq == seq))
+            insert_rows(connection, commit, [(seq, int(self._now()), source, "copied")])
+            self._remove_staged(connection)
+        self.changes = 0
+
+
+def _compare(proof: Proof, totals: Iterable[tuple[int, bytes]]) -> None:
+    count = fingerprint = 0
+    for objects, sum_of_marks in totals:
+        count += objects
+        fingerprint = add_marks(fingerprint, gained=mark_number(sum_of_marks))
+    if (count, fingerprint) != (proof.count, proof.fingerprint):
+        raise VerificationFailed(
+            f"at {proof.token} the source has {proof.count} objects with fingerprint "
+            f"{fingerprint_text(proof.fingerprint)[:12]}, here would be {count} with "
+            f"{fingerprint_text(fingerprint)[:12]}; nothing was applied"
+        )

@@ -1,0 +1,80 @@
+"""gc: what no view from the floor on can show is removed, in the transaction that raises the floor."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+
+from syncd.content.versions import split_digests
+from syncd.errors import IllegalValue
+from syncd.store.bulk import delete_rows
+from syncd.store.clock import lock_clock
+from syncd.store.engine import WRITE
+from syncd.store.schema import batch, chunk, clock, commit, staged, version
+
+STALE_BATCH_S = 24 * 3600
+"""A batch untouched for a day was left behind by its process."""
+
+_PASS_DIGESTS = 200_000
+"""Digests held in memory at once: some 20 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What gc removed, and the floor it left."""
+
+    floor: int
+    commits: int
+    versions: int
+    chunks: int
+    chunk_bytes: int
+
+
+def collect(engine: Engine, *, keep_seq: int | None, keep_since: int | None, now: float) -> Swept:
+    """Raise the floor and remove what lies below it.
+
+    The floor becomes `keep_seq`, or the last commit made before `keep_since` (seconds since 1970), so
+    that everything since then can be read. It never goes down or beyond the head. Raises IllegalValue.
+    """
+    with engine.execution_options(**WRITE).begin() as connection:
+        present = lock_clock(connection)
+        floor = present.floor
+        if keep_seq is not None:
+            if not 0 <= keep_seq <= present.seq:
+                raise IllegalValue(f"commit {keep_seq} does not exist; the last is {present.seq}")
+            floor = max(floor, keep_seq)
+        if keep_since is not None:
+            before = select(func.max(commit.c.seq)).where(commit.c.at < keep_since)
+            floor = max(floor, connection.execute(before).scalar() or 0)
+        versions = connection.execute(delete(version).where(version.c.until <= floor)).rowcount
+        commits = connection.execute(delete(commit).where(commit.c.seq < floor)).rowcount
+        stale = select(batch.c.id).where(batch.c.touched < int(now) - STALE_BATCH_S)
+        connection.execute(delete(staged).where(staged.c.batch.in_(stale)))
+        connection.execute(delete(batch).where(batch.c.touched < int(now) - STALE_BATCH_S))
+        chunks, chunk_bytes = _sweep_chunks(connection)
+        connection.execute(update(clock).values(floor=floor, swept=clock.c.swept + 1))
+    return Swept(floor, commits, versions, chunks, chunk_bytes)
+
+
+def _sweep_chunks(connection: Connection) -> tuple[int, int]:
+    """Remove the chunks that nothing refers to, a part of the digests at a time."""
+    total = connection.execute(select(func.count()).select_from(chunk)).scalar_one()
+    passes = min(256, 1 + total // _PASS_DIGESTS)
+    removed = removed_bytes = 0
+    for number in range(passes):
+        held = {
+            digest: size
+            for digest, size in connection.execute(
+                select(chunk.c.digest, func.length(chunk.c.body))
+            )
+            if digest[0] % passes == number
+        }
+        for table in (version, staged):
+            for (chunks,) in connection.execute(
+                select(table.c.chunks).where(table.c.chunks.is_not(None))
+            ):
+                for digest in split_digests(chunks):
+                    held.pop(digest, None)
+        delete_rows(connection, chunk, ("digest",), [(digest,) for digest in held])
+        removed += len(held)
+        removed_bytes += sum(held.values())
+    return removed, removed_bytes

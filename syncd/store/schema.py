@@ -1,0 +1,126 @@
+"""The tables, as the newest migration leaves them. One meaning for a column wherever it stands.
+
+    clock    one row: which history this is, where it stands, who froze it, whose replica it is
+    tally    per type: count and fingerprint of the live objects, kept up to date by every commit
+    commit   the numbers a view can be had of; a replica has only those it stood at
+    version  an object from commit `seq` until, not including, commit `until`; the head has none
+    chunk    content, once per digest
+    batch    a write that is being made ready, perhaps over several transactions
+    staged   its objects: nothing sees them until `publish` moves them into `version`
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+from sqlalchemy.dialects import mysql
+
+from syncd.types.base import MAX_NAME_CHARACTERS
+
+metadata = MetaData()
+
+_NAME = (
+    String(MAX_NAME_CHARACTERS)
+    .with_variant(String(MAX_NAME_CHARACTERS, collation="C"), "postgresql")
+    .with_variant(
+        mysql.VARCHAR(MAX_NAME_CHARACTERS, charset="utf8mb4", collation="utf8mb4_bin"),
+        "mysql",
+        "mariadb",
+    )
+)
+"""Compared octet by octet on every database: paging by name depends on it."""
+_TYPE = String(16)
+_DIGEST = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
+_BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", String(16), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("floor", BigInteger, nullable=False),
+    Column("swept", BigInteger, nullable=False, comment="how often gc removed chunks"),
+    Column("frozen_by", String(128)),
+    Column("frozen_until", Double, comment="seconds since 1970"),
+    Column("frozen_for", Double, comment="seconds without a command after which it ends"),
+    Column("source", String(255), comment="of a replica: whom it copies"),
+    Column("types", String(255), comment="of a replica: which types, as it asks for them"),
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("type", _TYPE, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("fingerprint", _DIGEST, nullable=False),
+)
+
+commit = Table(
+    "commit",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("author", String(128), nullable=False),
+    Column("comment", String(255), nullable=False),
+)
+
+
+def _content_columns(*, nullable: bool) -> list[Column[object]]:
+    """What describes an object; in `staged` it is absent for one that is to go."""
+    return [
+        Column("mtime", BigInteger, nullable=nullable),
+        Column("size", BigInteger, nullable=nullable),
+        Column("lines", BigInteger, nullable=nullable),
+        Column("crc32", BigInteger, nullable=nullable),
+        Column("digest", _DIGEST, nullable=nullable),
+        Column("attributes", _BYTES, nullable=nullable),
+        Column("chunks", _BYTES, nullable=nullable),
+    ]
+
+
+version = Table(
+    "version",
+    metadata,
+    Column("type", _TYPE, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", BigInteger),
+    *_content_columns(nullable=False),
+    Index("version_seq", "seq"),
+    Index("version_until", "until"),
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("digest", _DIGEST, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("body", _BYTES, nullable=False),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("token", String(40), comment="of a replica's: the view that is being copied"),
+)
+
+staged = Table(
+    "staged",
+    metadata,
+    Column("batch", String(32), primary_key=True),
+    Column("type", _TYPE, primary_key=True),
+    Column("name", _NAME, primary_key=True),
+    Column("based_on", BigInteger, comment="seq of the head it was made from, 0 for none"),
+    Column("seq", BigInteger, comment="of a replica's: the source's number"),
+    *_content_columns(nullable=True),
+)

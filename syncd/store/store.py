@@ -1,0 +1,239 @@
+"""The store as everything above it sees it: one object per database, blocking, safe to use from threads."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO
+
+from sqlalchemy import Engine, func, select, update
+
+from syncd.content.tokens import Token
+from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, ViewGone
+from syncd.store import freeze, retention
+from syncd.store.batch import Batch
+from syncd.store.bulk import insert_rows
+from syncd.store.clock import Clock, read_clock
+from syncd.store.delta import Change, changes
+from syncd.store.engine import WRITE, open_engine
+from syncd.store.fsck import Damage, check
+from syncd.store.replica import ReplicaBatch
+from syncd.store.schema import clock, commit, tally, version
+from syncd.store.view import View
+from syncd.types.base import Prepared, Present, data_type
+
+_PUT_ATTEMPTS = 5
+"""How often a write that somebody else overtook is made again, when it states no condition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit, as `syncd log` shows it."""
+
+    seq: int
+    at: int
+    author: str
+    comment: str
+    objects: int
+    """Objects put in it, as far as those versions are still held."""
+
+
+class Store:
+    """A store; see the module's top. Close it, or use it as a context manager."""
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+        self.engine = engine
+        self.now = now
+
+    @classmethod
+    def create(cls, url: str, *, exist_ok: bool = False) -> "Store":
+        """Make the database at `url` an empty store with a history of its own, and open it.
+
+        Raises AlreadyExists if it is a store and `exist_ok` is False, StoreError.
+        """
+        store = cls(open_engine(url, create=True))
+        with store.engine.execution_options(**WRITE).begin() as connection:
+            if connection.execute(select(clock.c.id)).first() is None:
+                epoch = secrets.token_hex(8)
+                connection.execute(
+                    clock.insert().values(id=1, epoch=epoch, seq=0, floor=0, swept=0)
+                )
+                insert_rows(connection, commit, [(0, int(store.now()), "syncd", "empty store")])
+            elif not exist_ok:
+                raise AlreadyExists(f"{url} is a store already")
+        return store
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """Open the store at `url`. Raises StoreError if there is none."""
+        store = cls(open_engine(url, create=False))
+        store.clock()
+        return store
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Reading
+
+    def clock(self) -> Clock:
+        """Return where the store stands."""
+        with self.engine.connect() as connection:
+            return read_clock(connection)
+
+    def view(self, seq: int | None = None) -> View:
+        """Return the view at a commit, the last if None. Raises ViewGone if it is not held."""
+        present = self.clock()
+        if seq is None:
+            seq = present.seq
+        if not present.floor <= seq <= present.seq:
+            raise ViewGone(
+                f"commit {seq} is not held: there are {present.floor} to {present.seq}"
+            )
+        with self.engine.connect() as connection:
+            if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
+                raise ViewGone(f"this replica never stood at commit {seq}")
+        return View(self.engine, Token(present.epoch, seq))
+
+    def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
+        """Yield what differs between a token and a view; raises TokenLost."""
+        return changes(self.engine, since, view, types)
+
+    def held_types(self) -> list[str]:
+        """Return the types that the store has, or ever had, objects of."""
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(tally.c.type).order_by(tally.c.type)).scalars())
+
+    def log(self, limit: int | None = None) -> list[Commit]:
+        """Return the commits, newest first."""
+        put = (
+            select(version.c.seq, func.count().label("objects")).group_by(version.c.seq).subquery()
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                select(commit, func.coalesce(put.c.objects, 0).label("objects"))
+                .select_from(commit.outerjoin(put, put.c.seq == commit.c.seq))
+                .order_by(commit.c.seq.desc())
+                .limit(limit)
+            )
+            return [Commit(row.seq, row.at, row.author, row.comment, row.objects) for row in rows]
+
+    # Writing
+
+    def batch(self) -> Batch:
+        """Return a new batch of changes."""
+        return Batch(self.engine, now=self.now)
+
+    def write(
+        self,
+        type_name: str,
+        name: str,
+        make: Callable[[Present | None], Prepared | None],
+        *,
+        author: str,
+        comment: str = "",
+        digest: str | None = None,
+        serial: str | None = None,
+    ) -> tuple[Token | None, list[str]]:
+        """Change one object in a commit of its own; return its token and warnings.
+
+        `make` gets what is there and returns what is to be, or None for nothing to do; then the token
+        is None. With `digest` (hex, 8 digits or more) or `serial`, raises MovedOn if the object is not at it.
+        """
+        conditional = digest is not None or serial is not None
+        attempt = 0
+        while True:
+            attempt += 1
+            present = self.view().present(type_name, name)
+            self._check_condition(type_name, name, present, digest, serial)
+            prepared = make(present)
+            try:
+                with self.batch() as batch:
+                    if prepared is None:
+                        return None, []
+                    batch.put(type_name, prepared, None if present is None else present.version)
+                    return batch.publish(author, comment), batch.warnings
+            except MovedOn:
+                if conditional or attempt == _PUT_ATTEMPTS:
+                    raise
+
+    def remove(
+        self,
+        type_name: str,
+        name: str,
+        *,
+        author: str,
+        comment: str = "",
+        digest: str | None = None,
+        serial: str | None = None,
+    ) -> Token | None:
+        """Take one object out in a commit of its own. Raises NoSuchObject, MovedOn."""
+        present = self.view().present(type_name, name)
+        if present is None:
+            raise NoSuchObject(f"{type_name} has no {name}")
+        self._check_condition(type_name, name, present, digest, serial)
+        with self.batch() as batch:
+            batch.delete(present.version)
+            return batch.publish(author, comment)
+
+    @staticmethod
+    def _check_condition(
+        type_name: str, name: str, present: Present | None, digest: str | None, serial: str | None
+    ) -> None:
+        if digest is None and serial is None:
+            return
+        if present is None:
+            raise MovedOn(f"{name} is not there (any more)")
+        if digest is not None and not present.version.digest.hex().startswith(digest.lower()):
+            raise MovedOn(f"{name} is at digest {present.version.digest.hex()[:12]}, not {digest}")
+        if serial is not None and not data_type(type_name).is_at(present.version, serial):
+            now = present.version.attribute("serial")
+            raise MovedOn(f"{name} is at serial {now}, not {serial}")
+
+    def replica_batch(self) -> ReplicaBatch:
+        """Return the batch of a replica, with what an interrupted process left in it."""
+        return ReplicaBatch(self.engine, now=self.now)
+
+    def lose_token(self) -> None:
+        """Forget where a replica stands, so that the next resync compares everything."""
+        with self.engine.execution_options(**WRITE).begin() as connection:
+            epoch = secrets.token_hex(8)
+            connection.execute(update(clock).values(epoch=epoch))
+
+    # Freeze, retention, checking
+
+    def freeze(self, holder: str, for_s: float) -> Clock:
+        """See freeze.freeze."""
+        return freeze.freeze(self.engine, holder, for_s, self.now())
+
+    def keep_frozen(self, holder: str) -> bool:
+        """See freeze.keep_frozen."""
+        return freeze.keep_frozen(self.engine, holder, self.now())
+
+    def release(self, holder: str | None) -> bool:
+        """See freeze.release."""
+        return freeze.release(self.engine, holder)
+
+    def collect(
+        self, *, keep_seq: int | None = None, keep_since: int | None = None
+    ) -> retention.Swept:
+        """See retention.collect."""
+        return retention.collect(
+            self.engine, keep_seq=keep_seq, keep_since=keep_since, now=self.now()
+        )
+
+    def fsck(self) -> Iterator[Damage]:
+        """See fsck.check."""
+        return check(self.engine)

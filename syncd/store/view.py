@@ -1,0 +1,194 @@
+"""Reading: the view at one commit, exactly as it was, while writers go on.
+
+Every read is a short transaction. Whether the view is still held is asked at its end: gc raises the floor in
+the transaction that removes, so rows read before a floor above the view was seen are whole.
+"""
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+
+from syncd.content.compression import decompress
+from syncd.content.chunks import MAX_CHUNK_BYTES
+from syncd.content.tokens import Token
+from syncd.content.versions import Version, add_marks, mark_number
+from syncd.errors import NoSuchObject, StoreError, ViewGone
+from syncd.store.batch import QUERY_DIGESTS
+from syncd.store.clock import read_clock
+from syncd.store.schema import chunk, tally, version
+from syncd.types.base import Present
+
+PAGE_ROWS = 500
+"""Objects read at once: some 200 KiB of rows, and the IN list of one chunk query."""
+
+VERSION_COLUMNS = (
+    version.c.type, version.c.name, version.c.seq, version.c.mtime, version.c.size, version.c.lines,
+    version.c.crc32, version.c.digest, version.c.attributes, version.c.chunks,
+)  # fmt: skip
+_WILDCARDS = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Count and fingerprint of the live objects of some types."""
+
+    count: int
+    fingerprint: int
+
+
+class View:
+    """All objects as they were at `token`. Methods raise ViewGone once gc has passed it."""
+
+    def __init__(self, engine: Engine, token: Token) -> None:
+        self._engine = engine
+        self.token = token
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+            present = read_clock(connection)
+            if present.epoch != self.token.epoch or self.token.seq < present.floor:
+                raise ViewGone(
+                    f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"
+                )
+
+    def _live(self, types: Sequence[str]) -> ColumnElement[bool]:
+        return and_(version.c.type.in_(types), live_at(self.token.seq))
+
+    def versions(
+        self,
+        types: Sequence[str],
+        *,
+        after: tuple[str, str] | None = None,
+        pattern: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Version]:
+        """Yield objects in the order of type and name, those behind `after` (type, name).
+
+        `pattern` is a name, or one with `*` and `?`.
+        """
+        exact = pattern is not None and _WILDCARDS.search(pattern) is None
+        while limit is None or limit > 0:
+            statement = _page(select(*VERSION_COLUMNS).where(self._live(types)), after)
+            if exact:
+                statement = statement.where(version.c.name == pattern)
+            with self._reading() as connection:
+                page = [Version(*row) for row in connection.execute(statement)]
+            for present in page:
+                if pattern is None or exact or fnmatch.fnmatchcase(present.name, pattern):
+                    if limit is not None:
+                        if limit == 0:
+                            return
+                        limit -= 1
+                    yield present
+            if len(page) < PAGE_ROWS:
+                return
+            after = page[-1].type, page[-1].name
+
+    def version(self, type_name: str, name: str) -> Version:
+        """Return one object. Raises NoSuchObject."""
+        found = self.find(type_name, [name])
+        if not found:
+            raise NoSuchObject(f"{type_name} has no {name} at commit {self.token.seq}")
+        return found[name]
+
+    def find(self, type_name: str, names: Sequence[str]) -> dict[str, Version]:
+        """Return those of the named objects that there are."""
+        found: dict[str, Version] = {}
+        with self._reading() as connection:
+            for at in range(0, len(names), QUERY_DIGESTS):
+                part = names[at : at + QUERY_DIGESTS]
+                rows = connection.execute(
+                    select(*VERSION_COLUMNS).where(self._live([type_name]), version.c.name.in_(part))
+                )
+                found |= {row.name: Version(*row) for row in rows}
+        return found
+
+    def present(self, type_name: str, name: str) -> Present | None:
+        """Return an object with access to its content, or None."""
+        found = self.find(type_name, [name])
+        return Present(found[name], Content(self, found[name])) if found else None
+
+    def bodies(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return chunks' compressed bodies by digest. Raises StoreError if one is missing."""
+        found: dict[bytes, bytes] = {}
+        with self._reading() as connection:
+            for at in range(0, len(digests), QUERY_DIGESTS):
+                part = digests[at : at + QUERY_DIGESTS]
+                rows = connection.execute(
+                    select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(part))
+                )
+                found |= {row.digest: row.body for row in rows}
+        for digest in digests:
+            if digest not in found:
+                raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
+        return found
+
+    def content(self, present: Version) -> Iterator[bytes]:
+        """Yield the chunks of an object's content, in order."""
+        digests = present.chunk_digests()
+        for at in range(0, len(digests), QUERY_DIGESTS):
+            part = digests[at : at + QUERY_DIGESTS]
+            bodies = self.bodies(part)
+            for digest in part:
+                yield decompress(bodies[digest], MAX_CHUNK_BYTES)
+
+    def totals(self, types: Sequence[str]) -> Totals:
+        """Return count and fingerprint; costs nothing at the head, else all objects are read."""
+        with self._reading() as connection:
+            if read_clock(connection).seq == self.token.seq:
+                rows = connection.execute(
+                    select(tally.c.count, tally.c.fingerprint).where(tally.c.type.in_(types))
+                ).all()
+                fingerprint = 0
+                for row in rows:
+                    fingerprint = add_marks(fingerprint, gained=mark_number(row.fingerprint))
+                return Totals(sum(row.count for row in rows), fingerprint)
+        return self.recount(types)
+
+    def recount(self, types: Sequence[str]) -> Totals:
+        """Return count and fingerprint from the objects themselves."""
+        count = fingerprint = 0
+        for present in self.versions(types):
+            count += 1
+            fingerprint = add_marks(fingerprint, gained=mark_number(present.mark))
+        return Totals(count, fingerprint)
+
+
+class Content:
+    """The content of one version, read as it is asked for (a ContentReader)."""
+
+    def __init__(self, view: View, present: Version) -> None:
+        self._view = view
+        self._version = present
+        self._digests = present.chunk_digests()
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def chunk(self, index: int) -> bytes:
+        """Return the bytes of one chunk."""
+        digest = self._digests[index]
+        return decompress(self._view.bodies([digest])[digest], MAX_CHUNK_BYTES)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes of all chunks, in order."""
+        return self._view.content(self._version)
+
+
+def live_at(seq: int, table: Any = version) -> ColumnElement[bool]:
+    """Say which versions make up the view at a commit."""
+    return and_(table.c.seq <= seq, or_(table.c.until.is_(None), table.c.until > seq))
+
+
+def _page(statement: Select[Any], after: tuple[str, str] | None) -> Select[Any]:
+    if after is not None:
+        statement = statement.where(tuple_(version.c.type, version.c.name) > after)
+    return statement.order_by(version.c.type, version.c.name).limit(PAGE_ROWS)
+
