@@ -1,0 +1,97 @@
+"""A delta as blocks for machines and as lines for people; the same content."""
+
+from collections.abc import Iterator
+
+from syncd.content.compression import compress_against, decompress
+from syncd.content.chunks import MAX_CHUNK_BYTES
+from syncd.content.messages import Element, Gone, Head
+from syncd.content.splices import Splice, SpliceShape, diff_chunks, dictionary_range
+from syncd.content.textdiff import diff_lines
+from syncd.content.tokens import Token
+from syncd.content.versions import Version
+from syncd.protocol.fields import join_fields
+from syncd.store import Change, Store, View
+from syncd.types import data_type
+
+_LARGE_SPLICE = 512
+"""Chunks inserted at one place from which on their bodies go out as they are stored."""
+
+
+def delta_elements(
+    changes: Iterator[Change], since: Token, view: View, store: Store
+) -> Iterator[Element]:
+    """Yield a delta's elements: what is gone, then each changed object as splices over the old one."""
+    for change in changes:
+        if change.new is None:
+            assert change.old is not None
+            yield Gone(change.old.type, change.old.name)
+            continue
+        old = [] if change.old is None else change.old.chunk_digests()
+        splices = diff_chunks(old, change.new.chunk_digests())
+        yield _head(change.new, splices)
+        position = 0
+        for splice in splices:
+            position += splice.keep
+            dropped = old[position : position + splice.drop]
+            position += splice.drop
+            yield from _inserted(view, splice, dropped)
+
+
+def _head(new: Version, splices: list[Splice]) -> Head:
+    shapes = tuple(SpliceShape(s.keep, s.drop, len(s.insert)) for s in splices)
+    return Head(
+        new.type, new.name, new.seq, new.mtime, new.size, new.lines, new.crc32, new.digest,
+        new.attributes, splices=shapes,
+    )  # fmt: skip
+
+
+def _inserted(view: View, splice: Splice, dropped: list[bytes]) -> Iterator[bytes]:
+    """Yield the inserted chunks, compressed with the chunks they replace as dictionary."""
+    for at in range(0, len(splice.insert), _LARGE_SPLICE):
+        part = splice.insert[at : at + _LARGE_SPLICE]
+        bodies = view.bodies(part)
+        if not dropped:
+            yield from map(bodies.__getitem__, part)
+            continue
+        for index, digest in enumerate(part, at):
+            low, high = dictionary_range(len(dropped), len(splice.insert), index)
+            old = view.bodies(dropped[low:high])
+            dictionary = b"".join(
+                decompress(old[known], MAX_CHUNK_BYTES) for known in dropped[low:high]
+            )
+            yield compress_against(decompress(bodies[digest], MAX_CHUNK_BYTES), dictionary)
+
+
+def delta_lines(
+    changes: Iterator[Change], since: Token, view: View, store: Store
+) -> Iterator[str]:
+    """Yield a delta as text: a `@` line an object, then its `-` and `+` lines."""
+    earlier = View(store.engine, since)
+    for change in changes:
+        some = change.new or change.old
+        assert some is not None
+        digests = [
+            "-" if version is None else version.digest.hex()[:12]
+            for version in (change.old, change.new)
+        ]
+        yield "@" + join_fields([some.type, some.name, *digests])
+        if change.new is not None and data_type(some.type).has_lines:
+            old = [] if change.old is None else change.old.chunk_digests()
+            yield from _changed_lines(earlier, view, old, diff_chunks(old, change.new.chunk_digests()))
+
+
+def _changed_lines(
+    earlier: View, view: View, old: list[bytes], splices: list[Splice]
+) -> Iterator[str]:
+    position = 0
+    for splice in splices:
+        position += splice.keep
+        before = _lines(earlier, old[position : position + splice.drop])
+        position += splice.drop
+        yield from diff_lines(before, _lines(view, list(splice.insert)))
+
+
+def _lines(view: View, digests: list[bytes]) -> Iterator[str]:
+    bodies = view.bodies(digests)
+    for digest in digests:
+        yield from decompress(bodies[digest], MAX_CHUNK_BYTES).decode("utf-8", "replace").splitlines()
