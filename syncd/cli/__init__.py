@@ -1,0 +1,11 @@
+"""The command line `syncd`."""
+
+import sys
+
+from syncd.cli.commands import syncd
+from syncd.output import run_command
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; ends the process with the exit status that README.md lists."""
+    sys.exit(run_command("syncd", syncd, arguments))

@@ -1,0 +1,285 @@
+"""The commands of `syncd`; each opens the store it is given and says what it did."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from syncd import __version__
+from syncd.output import bytes_text, print_table, printable, time_text, warn
+from syncd.store import Store
+
+if TYPE_CHECKING:
+    from syncd.ingest.zones import Imported
+
+_DAY_S = 24 * 3600
+_DEFAULT_STORE = "sqlite:///syncd.db"
+_DAMAGED_STATUS = 8
+_FAILED_FILES_STATUS = 5
+
+
+def _open(url: str) -> Store:
+    return Store.open(url)
+
+
+store_option = click.option(
+    "--store",
+    "store_url",
+    envvar="SYNCD_STORE",
+    default=_DEFAULT_STORE,
+    show_default=True,
+    metavar="URL",
+    help="Database of the store (or SYNCD_STORE).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+comment_option = click.option("--comment", default="", help="A word for the log.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def syncd() -> None:
+    """Keep a fleet of servers, DNS servers first, identical: the source's side."""
+
+
+@syncd.command()
+@store_option
+def init(store_url: str) -> None:
+    """Make an empty store."""
+    with Store.create(store_url) as store:
+        click.echo(f"{store_url} is an empty store, at {store.clock().token}")
+
+
+@syncd.command()
+@store_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5040, show_default=True, help="Port; 0 picks a free one.")
+@click.option("--verbose", is_flag=True, help="Log every session to standard error.")
+def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
+    """Serve the store until interrupted."""
+    from syncd.cli.serving import serve_store
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    with _open(store_url) as store:
+        serve_store(store, host, port)
+
+
+@syncd.command()
+@click.option("--keep", is_flag=True, help="Leave the temporary folder for a look.")
+def demo(keep: bool) -> None:
+    """Show the main job end to end in a temporary folder."""
+    from syncd.cli.demo import run_demo
+
+    run_demo(keep=keep)
+
+
+@syncd.group("import")
+def import_() -> None:
+    """Take in zones or files of this machine, in one commit."""
+
+
+@import_.command("zones")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@store_option
+@comment_option
+@click.option("--origin", help="Origin of relative names, if the file's name does not tell.")
+@click.option("--keep-going", is_flag=True, help="Take the good zones, list the bad.")
+@click.option("--delete", "delete_others", is_flag=True, help="Zones that are not in PATHS go.")
+@json_option
+def import_zones_command(
+    paths: tuple[Path, ...],
+    store_url: str,
+    comment: str,
+    origin: str | None,
+    keep_going: bool,
+    delete_others: bool,
+    as_json: bool,
+) -> int:
+    """Import master files: files, or folders of them."""
+    from syncd.ingest.zones import find_master_files, import_zones
+
+    with _open(store_url) as store:
+        result = import_zones(
+            store,
+            find_master_files(paths),
+            author="syncd import",
+            comment=comment,
+            origin=origin,
+            keep_going=keep_going,
+            delete_others=delete_others,
+        )
+        return _report(store, "zones", result, as_json)
+
+
+@import_.command("files")
+@click.argument("folder", type=click.Path(path_type=Path))
+@store_option
+@comment_option
+@click.option("--delete", "delete_others", is_flag=True, help="Files not in the folder go.")
+@json_option
+def import_files_command(
+    folder: Path, store_url: str, comment: str, delete_others: bool, as_json: bool
+) -> int:
+    """Import a folder's files, with mode and time."""
+    from syncd.ingest.files import import_files
+
+    with _open(store_url) as store:
+        result = import_files(
+            store, folder, author="syncd import", comment=comment, delete_others=delete_others
+        )
+        return _report(store, "files", result, as_json)
+
+
+def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
+    for text in result.warnings:
+        warn("syncd", text)
+    for error in result.failed:
+        click.echo(f"syncd: {printable(error)}", err=True)
+    token = result.token or store.clock().token
+    columns = ("read", "changed", "removed", "failed", "token")
+    row = (result.objects, result.changed, result.removed, len(result.failed), str(token))
+    if as_json:
+        print_table(columns, [row], as_json=True)
+    else:
+        click.echo(
+            f"{result.objects} {what} read, {result.changed} changed, {result.removed} removed, "
+            f"{len(result.failed)} failed; the store is at {token}"
+        )
+    return _FAILED_FILES_STATUS if result.failed else 0
+
+
+@syncd.command()
+@click.argument("type_name", metavar="zones|files", type=click.Choice(["zones", "files"]))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@store_option
+@click.option("--at", type=int, metavar="SEQ", help="As it was at this commit.")
+def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None:
+    """Write zones or files into a folder."""
+    from syncd.ingest.export import export_objects
+
+    with _open(store_url) as store:
+        count = export_objects(store, type_name, folder, at=at)
+    click.echo(f"{count} {type_name} written to {folder}")
+
+
+@syncd.command()
+@store_option
+@click.option("--limit", type=int, help="Only the newest so many.")
+@json_option
+def log(store_url: str, limit: int | None, as_json: bool) -> None:
+    """List the commits, newest first."""
+    with _open(store_url) as store:
+        rows = [
+            (commit.seq, time_text(commit.at), commit.author, commit.objects, commit.comment)
+            for commit in store.log(limit)
+        ]
+    print_table(("commit", "time", "author", "objects", "comment"), rows, as_json=as_json)
+
+
+@syncd.command()
+@store_option
+@click.option("--keep-days", default=30, show_default=True, help="Days that stay readable.")
+@click.option("--keep-commits", type=int, help="Instead: so many commits stay readable.")
+def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
+    """Remove what only old commits can show."""
+    with _open(store_url) as store:
+        if keep_commits is not None:
+            swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
+        else:
+            swept = store.collect(keep_since=int(time.time()) - keep_days * _DAY_S)
+    click.echo(
+        f"the oldest commit is now {swept.floor}; removed {swept.commits} commits, "
+        f"{swept.versions} versions, {swept.chunks} chunks ({bytes_text(swept.chunk_bytes)})"
+    )
+
+
+@syncd.command()
+@store_option
+@json_option
+def fsck(store_url: str, as_json: bool) -> int:
+    """Hash everything again and compare whatever the store says twice."""
+    with _open(store_url) as store:
+        damages = [(damage.where, damage.what) for damage in store.fsck()]
+        token = store.clock().token
+    if damages or as_json:
+        print_table(("where", "what"), damages, as_json=as_json)
+    if damages:
+        click.echo(f"syncd: {len(damages)} damages found", err=True)
+        return _DAMAGED_STATUS
+    if not as_json:
+        click.echo(f"sound, at {token}")
+    return 0
+
+
+@syncd.group()
+def user() -> None:
+    """Manage the users of the protocol."""
+
+
+def _read_password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
+
+
+password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password's line from standard input."
+)
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", required=True, help="reader, replica, operator or admin.")
+@password_option
+@store_option
+def user_add(name: str, role: str, password_stdin: bool, store_url: str) -> None:
+    """Add a user."""
+    from syncd.cli.users import add_user
+
+    with _open(store_url) as store:
+        added = add_user(store, name, role, lambda: _read_password(password_stdin))
+    click.echo(f"user {added} may log in as {role.lower()}")
+
+
+@user.command("passwd")
+@click.argument("name")
+@password_option
+@store_option
+def user_passwd(name: str, password_stdin: bool, store_url: str) -> None:
+    """Give a user another password."""
+    from syncd.cli.users import change_password
+
+    with _open(store_url) as store:
+        change_password(store, name, lambda: _read_password(password_stdin))
+    click.echo(f"user {name} has a new password")
+
+
+@user.command("remove")
+@click.argument("name")
+@store_option
+def user_remove(name: str, store_url: str) -> None:
+    """Remove a user."""
+    from syncd.cli.users import remove_user
+
+    with _open(store_url) as store:
+        remove_user(store, name)
+    click.echo(f"user {name} is gone")
+
+
+@user.command("list")
+@store_option
+@json_option
+def user_list(store_url: str, as_json: bool) -> None:
+    """List the users."""
+    with _open(store_url) as store:
+        rows = [
+            (version.name, version.attribute("role"), time_text(version.mtime))
+            for version in store.view().versions(["users"])
+        ]
+    print_table(("user", "role", "changed"), rows, as_json=as_json)

@@ -1,0 +1,85 @@
+"""What commands print: tables for people, JSON for programs, and the sentence that an error ends in."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from syncd.errors import SyncError
+
+INTERRUPTED_STATUS = 130
+USAGE_STATUS = 2
+DIFFERS_STATUS = 10
+"""Exit status of a comparison that found a difference."""
+
+Row = Sequence[Any]
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Row], *, as_json: bool) -> None:
+    """Print rows as a table, or as a JSON array of objects with the columns as keys."""
+    if as_json:
+        objects = [dict(zip(columns, row, strict=True)) for row in rows]
+        click.echo(json.dumps(objects, indent=2, default=str))
+        return
+    from tabulate import tabulate
+
+    shown = [[printable(cell) for cell in row] for row in rows]
+    click.echo(tabulate(shown, headers=columns, tablefmt="simple", disable_numparse=True))
+
+
+def print_record(record: dict[str, Any], *, as_json: bool) -> None:
+    """Print one thing: its fields below each other, or a JSON object."""
+    if as_json:
+        click.echo(json.dumps(record, indent=2, default=str))
+        return
+    width = max(len(key) for key in record)
+    for key, value in record.items():
+        click.echo(f"{key:<{width}}  {printable(value)}")
+
+
+def printable(value: Any) -> str:
+    """Return a value as text in which nothing can steer a terminal."""
+    text = "-" if value is None else str(value)
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def time_text(seconds: int | float) -> str:
+    """Return seconds since 1970 as a date and time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes, in KB or MB from 10,000 on."""
+    for limit, unit in ((10_000_000, "MB"), (10_000, "KB")):
+        if count >= limit:
+            return f"{count / (limit // 10):.1f} {unit}"
+    return f"{count} B"
+
+
+def warn(program: str, text: str) -> None:
+    """Print a warning to standard error."""
+    click.echo(f"{program}: warning: {printable(text)}", err=True)
+
+
+def run_command(program: str, command: Callable[..., Any], arguments: list[str] | None) -> int:
+    """Run a click command; return its exit status, an error printed as one sentence."""
+    try:
+        status = command(args=arguments, prog_name=program, standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{program}: interrupted", err=True)
+        return INTERRUPTED_STATUS
+    except SyncError as error:
+        click.echo(f"{program}: {printable(error)}", err=True)
+        return error.exit_status
+    except BrokenPipeError:  # the reader of our output has enough; nothing is left to say
+        sys.stderr.close()
+        return 0
+    return status if isinstance(status, int) else 0
