@@ -1,0 +1,279 @@
+"""The commands of `syncclient`; each is one session with a server."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from syncclient.cli.session import with_client
+from syncclient.client import Client
+from syncd import __version__
+from syncd.content.tokens import Token
+from syncd.errors import IllegalValue
+from syncd.output import warn
+
+_PROGRAM = "syncclient"
+
+
+def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def apply(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return apply
+
+
+url_argument = click.argument("url", metavar="URL")
+password_option = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    help="File with the password; else SYNC_PASSWORD, else a prompt.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+type_option = click.option(
+    "--type", "type_name", default="zones", show_default=True, help="Type of the object."
+)
+store_option = click.option(
+    "--store", "store_url", metavar="URL", envvar="SYNCD_STORE", help="The replica's database."
+)
+connection_options = _options(url_argument, password_option)
+condition_options = _options(
+    click.option("--digest", help="Refuse unless it is at this digest."),
+    click.option("--serial", help="Refuse unless it is at this serial."),
+    click.option("--comment", help="A word for the log."),
+)
+replica_options = _options(
+    click.option(
+        "--store",
+        "store_url",
+        metavar="URL",
+        envvar="SYNCD_STORE",
+        required=True,
+        help="The replica's database; made if it is not there.",
+    ),
+    click.option(
+        "--zones-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of zone files to keep in step.",
+    ),
+    click.option("--types", help="Types to copy, with commas; else all that the user may read."),
+    click.option(
+        "--allow-large-change",
+        is_flag=True,
+        help="Apply a change that touches over 30 % of a type's objects.",
+    ),
+    json_option,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def syncclient() -> None:
+    """Keep a fleet of servers identical: the replica's side. URL: syncd://USER@HOST:PORT"""
+
+
+@syncclient.command()
+@connection_options
+@replica_options
+@click.option("--freeze", is_flag=True, help="Have the source stand still meanwhile (SNGL).")
+@click.option("--wait", default=10, show_default=True, help="Seconds the freeze waits for others.")
+@click.option("--expire", default=60, show_default=True, help="Seconds until it ends by itself.")
+def bootstrap(freeze: bool, wait: int, expire: int, **options: Any) -> None:
+    """Make an empty store a verified copy of the server's."""
+    from syncclient.cli.replication import replicate
+
+    replicate(**options, freeze=(wait, expire) if freeze else None, label="bootstrap")
+
+
+@syncclient.command()
+@connection_options
+@replica_options
+@click.option("--watch", is_flag=True, help="Stay, and follow every commit until interrupted.")
+def resync(watch: bool, **options: Any) -> None:
+    """Bring a replica to the server's last commit."""
+    from syncclient.cli.replication import follow, replicate
+
+    if watch:
+        follow(**options)
+    else:
+        replicate(**options, freeze=None, label="resync")
+
+
+@syncclient.command()
+@connection_options
+@store_option
+@json_option
+def status(url: str, password_file: Path | None, store_url: str | None, as_json: bool) -> int:
+    """Show where the server stands, and whether a replica stands there too."""
+    from syncclient.cli.comparison import show_status
+
+    return show_status(url, password_file, store_url, as_json)
+
+
+@syncclient.command()
+@connection_options
+@click.option(
+    "--store", "store_url", metavar="URL", envvar="SYNCD_STORE", required=True, help="The replica."
+)
+@click.option("--types", help="Types to compare, with commas.")
+@click.option("--text", is_flag=True, help="Show the lines that a resync would change.")
+@json_option
+def diff(
+    url: str,
+    password_file: Path | None,
+    store_url: str,
+    types: str | None,
+    text: bool,
+    as_json: bool,
+) -> int:
+    """List the objects in which a replica differs from the server."""
+    from syncclient.cli.comparison import show_diff, show_text_diff
+
+    if text:
+        return show_text_diff(url, password_file, store_url, types)
+    return show_diff(url, password_file, store_url, types, as_json)
+
+
+@syncclient.command()
+@connection_options
+@store_option
+@click.option("--types", default="*", help="Types to count, with commas.")
+@json_option
+def verify(
+    url: str, password_file: Path | None, store_url: str | None, types: str, as_json: bool
+) -> int:
+    """Have the server count everything anew; and with --store hash the whole replica too."""
+    from syncclient.cli.comparison import show_verification
+
+    return show_verification(url, password_file, store_url, types, as_json)
+
+
+@syncclient.command()
+@connection_options
+@click.argument("name")
+@type_option
+@click.option("--at", type=int, metavar="SEQ", help="As it was at this commit.")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write, else the terminal.")
+def get(
+    url: str,
+    password_file: Path | None,
+    name: str,
+    type_name: str,
+    at: int | None,
+    output: Path | None,
+) -> None:
+    """Print an object's content."""
+
+    async def work(client: Client) -> list[bytes]:
+        return [part async for part in client.get(type_name, name, at=at)]
+
+    parts = with_client(url, password_file, work)
+    if output is None:
+        for part in parts:
+            click.get_binary_stream("stdout").write(part)
+    else:
+        temporary = output.with_name(output.name + ".part")
+        temporary.write_bytes(b"".join(parts))
+        temporary.replace(output)
+
+
+def _content(path: Path) -> list[bytes]:
+    if str(path) == "-":
+        return [click.get_binary_stream("stdin").read()]
+    try:
+        return [path.read_bytes()]
+    except OSError as error:
+        raise IllegalValue(f"{path}: {error.strerror}") from None
+
+
+def _tell(written: tuple[Token | None, list[str]]) -> None:
+    token, warnings = written
+    for text in warnings:
+        warn(_PROGRAM, text)
+    click.echo("unchanged" if token is None else f"committed as {token}")
+
+
+file_option = click.option(
+    "--file", "path", type=click.Path(path_type=Path), default="-", help="File to read; - is stdin."
+)
+
+
+@syncclient.command()
+@connection_options
+@click.argument("name")
+@type_option
+@file_option
+@condition_options
+@click.option("--mode", help="Of a file: permissions, octal.")
+@click.option("--mtime", help="Of a file: seconds since 1970.")
+@click.option("--role", help="Of a user: reader, replica, operator or admin.")
+def put(
+    url: str, password_file: Path | None, name: str, type_name: str, path: Path, **options: Any
+) -> None:
+    """Put an object's whole content."""
+    content = _content(path)
+
+    async def work(client: Client) -> tuple[Token | None, list[str]]:
+        return await client.put(type_name, name, content, **options)
+
+    _tell(with_client(url, password_file, work))
+
+
+@syncclient.command()
+@connection_options
+@click.argument("name")
+@type_option
+@file_option
+@condition_options
+def patch(
+    url: str, password_file: Path | None, name: str, type_name: str, path: Path, **options: Any
+) -> None:
+    """Apply -record / +record lines; without --digest or --serial, to what is there now."""
+    content = _content(path)
+
+    async def work(client: Client) -> tuple[Token | None, list[str]]:
+        if options["digest"] is None and options["serial"] is None:
+            found = await client.info(type_name, name)
+            if not found.rows:
+                raise IllegalValue(f"{type_name} has no {name}")
+            options["digest"] = found.rows[0]["digest"]
+        return await client.patch(type_name, name, content, **options)
+
+    _tell(with_client(url, password_file, work))
+
+
+@syncclient.command()
+@connection_options
+@click.argument("name")
+@type_option
+@condition_options
+def delete(url: str, password_file: Path | None, name: str, type_name: str, **options: Any) -> None:
+    """Take an object out."""
+
+    async def work(client: Client) -> tuple[Token | None, list[str]]:
+        return await client.delete(type_name, name, **options)
+
+    _tell(with_client(url, password_file, work))
+
+
+@syncclient.command()
+@connection_options
+@click.option("--wait", default=10, show_default=True, help="Seconds to wait for the others.")
+@click.option("--expire", default=60, show_default=True, help="Seconds until it ends by itself.")
+def freeze(url: str, password_file: Path | None, wait: int, expire: int) -> None:
+    """Have the source stand still until Ctrl-C."""
+    from syncclient.cli.replication import hold_freeze
+
+    hold_freeze(url, password_file, wait, expire)
+
+
+@syncclient.command()
+@url_argument
+@password_option
+def shell(url: str, password_file: Path | None) -> None:
+    """Talk to a server line by line, with history and completion."""
+    from syncclient.cli.shell import run_shell
+
+    run_shell(url, password_file)

@@ -1,0 +1,160 @@
+"""status, diff, verify: what shows whether two stores hold the same."""
+
+from pathlib import Path
+
+import click
+
+from syncclient.cli.session import with_client
+from syncclient.client import Client, parse_proof, sync_request
+from syncclient.exchange import exchange
+from syncclient.repair import read_list
+from syncd.content.buckets import short_mark
+from syncd.content.tokens import Proof
+from syncd.content.versions import fingerprint_text
+from syncd.errors import HigherAccessRequired, ReadOnly
+from syncd.output import DIFFERS_STATUS, print_record, print_table, printable
+from syncd.store import Store
+from syncd.types import all_types
+
+_SHOWN_DIGITS = 12
+
+
+def _short(fingerprint: int) -> str:
+    return fingerprint_text(fingerprint)[:_SHOWN_DIGITS]
+
+
+def show_status(
+    url: str, password_file: Path | None, store_url: str | None, as_json: bool
+) -> int:
+    """Print, per type, what the server holds and whether the replica holds the same."""
+
+    async def work(client: Client) -> dict[str, Proof]:
+        proofs: dict[str, Proof] = {}
+        for kind in all_types():
+            try:
+                heading, _ = await client.listing("SYNC", sync_request(kind.name, "info", limit=0))
+            except HigherAccessRequired:
+                continue
+            proofs[kind.name] = parse_proof(heading)
+        return proofs
+
+    proofs = with_client(url, password_file, work)
+    if store_url is None:
+        rows = [
+            (kind, proof.count, _short(proof.fingerprint), str(proof.token))
+            for kind, proof in proofs.items()
+        ]
+        print_table(("type", "objects", "fingerprint", "token"), rows, as_json=as_json)
+        return 0
+    return _compare_status(proofs, store_url, as_json)
+
+
+def _compare_status(proofs: dict[str, Proof], store_url: str, as_json: bool) -> int:
+    rows = []
+    same = True
+    with Store.open(store_url) as store:
+        view = store.view()
+        for kind, proof in proofs.items():
+            totals = view.totals([kind])
+            in_sync = (totals.count, totals.fingerprint) == (proof.count, proof.fingerprint)
+            same = same and in_sync
+            rows.append(
+                (
+                    kind, proof.count, _short(proof.fingerprint), totals.count,
+                    _short(totals.fingerprint), "yes" if in_sync else "NO",
+                )
+            )  # fmt: skip
+        token = view.token
+    columns = ("type", "server", "its fingerprint", "replica", "its fingerprint ", "in sync")
+    print_table(columns, rows, as_json=as_json)
+    if not as_json:
+        server = next(iter(proofs.values())).token if proofs else "-"
+        click.echo(f"server at {server}, replica at {token}")
+    return 0 if same else DIFFERS_STATUS
+
+
+def show_diff(
+    url: str, password_file: Path | None, store_url: str, types: str | None, as_json: bool
+) -> int:
+    """Print the objects in which the replica differs; by digests, without the content."""
+    with Store.open(store_url) as store:
+        asked = types or store.clock().types or "*"
+        names = store.held_types() if asked == "*" else asked.split(",")
+        ours = {
+            (version.type, version.name): short_mark(version.mark)
+            for version in store.view().versions(names)
+        }
+
+    async def work(client: Client) -> dict[tuple[str, str], bytes]:
+        theirs: dict[tuple[str, str], bytes] = {}
+        request = sync_request(asked, "digest", bits=0, buckets="0", format="msgpack")
+        await exchange(client, [request], lambda index, block: theirs.update(read_list(block)))
+        return theirs
+
+    theirs = with_client(url, password_file, work)
+    rows = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        if ours.get(key) != theirs.get(key):
+            state = "differs" if key in ours and key in theirs else "only in the replica"
+            rows.append((*key, state if key in ours else "only on the server"))
+    if rows or as_json:
+        print_table(("type", "name", "state"), rows, as_json=as_json)
+    if not rows and not as_json:
+        click.echo(f"no difference in {len(ours)} objects")
+    return DIFFERS_STATUS if rows else 0
+
+
+def show_text_diff(
+    url: str, password_file: Path | None, store_url: str, types: str | None
+) -> int:
+    """Print the lines that a resync would change. Raises TokenLost if there is no delta."""
+    with Store.open(store_url) as store:
+        clock = store.clock()
+    if clock.source is None:
+        raise ReadOnly(f"{store_url} is no replica: it has no token of a source")
+
+    async def work(client: Client) -> list[str]:
+        return await client.delta_text(types or clock.types or "*", clock.token)
+
+    lines = with_client(url, password_file, work)
+    for line in lines:
+        click.echo(printable(line))
+    return DIFFERS_STATUS if lines else 0
+
+
+def show_verification(
+    url: str, password_file: Path | None, store_url: str | None, types: str, as_json: bool
+) -> int:
+    """Print the server's fresh count, and what hashing the whole replica found."""
+
+    async def work(client: Client) -> Proof:
+        return await client.verify(types)
+
+    proof = with_client(url, password_file, work)
+    record: dict[str, object] = {
+        "server at": str(proof.token),
+        "objects": proof.count,
+        "fingerprint": fingerprint_text(proof.fingerprint),
+    }
+    same = True
+    if store_url is not None:
+        with Store.open(store_url) as store:
+            damages = list(store.fsck())
+            view = store.view()
+            names = store.held_types() if types == "*" else types.split(",")
+            totals = view.recount(names)
+        same = not damages and (totals.count, totals.fingerprint) == (
+            proof.count,
+            proof.fingerprint,
+        )
+        record |= {
+            "replica at": str(view.token),
+            "its objects": totals.count,
+            "its fingerprint": fingerprint_text(totals.fingerprint),
+            "damages": len(damages),
+            "verdict": "the same" if same else "NOT the same",
+        }
+        for damage in damages:
+            click.echo(f"syncclient: {damage.where}: {damage.what}", err=True)
+    print_record(record, as_json=as_json)
+    return 0 if same else DIFFERS_STATUS

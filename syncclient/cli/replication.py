@@ -1,0 +1,159 @@
+"""bootstrap, resync, freeze: what keeps a replica in step, as commands."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import trio
+
+from syncclient.address import Address
+from syncclient.cli.session import ProgressBar, with_client
+from syncclient.client import Client
+from syncclient.replica import Outcome, Path as SyncPath, Replica
+from syncclient.zonesdir import ZonesDir
+from syncd.content.versions import fingerprint_text
+from syncd.errors import SyncError
+from syncd.output import bytes_text, print_record, printable
+from syncd.store import Store
+
+_POLL_S = 30.0
+"""How often the source is asked, even if it says nothing: a lost notice costs this much at most."""
+
+
+def replicate(
+    *,
+    url: str,
+    password_file: Path | None,
+    store_url: str,
+    zones_dir: Path | None,
+    types: str | None,
+    allow_large_change: bool,
+    as_json: bool,
+    freeze: tuple[int, int] | None,
+    label: str,
+) -> None:
+    """Bring a replica to its source once, and say how it went."""
+    bar = ProgressBar(label)
+    with Store.create(store_url, exist_ok=True) as store:
+
+        async def work(client: Client) -> Outcome:
+            async with _frozen(client, freeze):
+                return await Replica(
+                    store,
+                    client,
+                    source=str(Address.parse(url)),
+                    types=types,
+                    allow_large_change=allow_large_change,
+                    progress=bar,
+                ).synchronise()
+
+        try:
+            outcome = with_client(url, password_file, work)
+        finally:
+            bar.close()
+        files = _bring_files(store, zones_dir)
+    _show(outcome, files, as_json)
+
+
+@asynccontextmanager
+async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterator[None]:
+    if freeze is None:
+        yield
+        return
+    await client.freeze(*freeze)
+    try:
+        yield
+    finally:
+        with trio.move_on_after(5, shield=True):
+            await client.release()
+
+
+def _bring_files(store: Store, zones_dir: Path | None) -> ZonesDir | None:
+    if zones_dir is None:
+        return None
+    files = ZonesDir(zones_dir)
+    files.bring_to(store, store.view())
+    return files
+
+
+def _show(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
+    record: dict[str, Any] = asdict(outcome)
+    record["path"] = outcome.path.value
+    record["token"] = str(outcome.token)
+    record["fingerprint"] = fingerprint_text(outcome.fingerprint)
+    if files is not None:
+        record |= {"files_written": files.written, "files_removed": files.removed}
+    if as_json:
+        print_record(record, as_json=True)
+        return
+    click.echo(_sentence(outcome, files))
+
+
+def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
+    text = (
+        f"{outcome.path.value}: at {outcome.token}, {outcome.count} objects verified, "
+        f"{outcome.changed} changed, {outcome.gone} gone; {bytes_text(outcome.bytes_up)} up, "
+        f"{bytes_text(outcome.bytes_down)} down, {outcome.round_trips} round trips, "
+        f"{outcome.seconds * 1000:.0f} ms"
+    )
+    if files is not None:
+        text += f"; {files.written} zone files written, {files.removed} removed"
+    return text
+
+
+def follow(
+    *,
+    url: str,
+    password_file: Path | None,
+    store_url: str,
+    zones_dir: Path | None,
+    types: str | None,
+    allow_large_change: bool,
+    as_json: bool,
+) -> None:
+    """Bring a replica to its source after every commit, until interrupted."""
+    with Store.create(store_url, exist_ok=True) as store:
+
+        async def work(client: Client) -> None:
+            client_types = types or store.clock().types or "*"
+            while True:
+                outcome = await Replica(
+                    store,
+                    client,
+                    source=str(Address.parse(url)),
+                    types=types,
+                    allow_large_change=allow_large_change,
+                ).synchronise()
+                files = await trio.to_thread.run_sync(_bring_files, store, zones_dir)
+                if outcome.path is not SyncPath.NOTHING:
+                    _show(outcome, files, as_json)
+                await client.wait_for_commit(client_types, outcome.token, _POLL_S)
+
+        with_client(url, password_file, work)
+
+
+def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int) -> None:
+    """Hold a freeze until Ctrl-C."""
+
+    async def work(client: Client) -> None:
+        frozen = await client.freeze(wait_s, expire_s)
+        click.echo(
+            f"the source stands still at {frozen.token}; {frozen.others} other users are "
+            "connected; Ctrl-C releases it"
+        )
+        try:
+            while True:
+                await trio.sleep(expire_s / 3)
+                await client.noop()
+        finally:
+            with trio.move_on_after(5, shield=True):
+                try:
+                    await client.release()
+                    click.echo("released")
+                except SyncError as error:
+                    click.echo(printable(error), err=True)
+
+    with_client(url, password_file, work)

@@ -1,0 +1,127 @@
+"""An interactive session: raw lines as they go over the wire, with history and completion.
+
+`>` marks what is sent, `<` a reply line, `|` what follows it. Bodies are asked for line by line.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import trio
+
+from syncclient.address import Address
+from syncclient.cli.session import read_password
+from syncclient.client import Client
+from syncd.errors import ConnectionFailed, Refused, SyncError
+from syncd.output import printable
+from syncd.protocol import codes
+from syncd.protocol.events import Reply
+
+_HISTORY = ".syncclient_history"
+_END = "000"
+
+Ask = Callable[[str], str]
+"""Shows a prompt and returns the line that was typed; raises EOFError at the end."""
+
+
+def run_shell(url: str, password_file: Path | None) -> None:
+    """Read lines until QUIT or the end of input."""
+    address = Address.parse(url)
+    password = read_password(address, password_file)
+    trio.run(_session, address, password)
+
+
+async def _session(address: Address, password: str) -> None:
+    async with Client.connect(address, password) as client:
+        try:
+            await client.log_in()
+        except Refused as error:
+            click.echo(f"< {error}")
+        verbs = await _verbs(client)
+        ask = _reader(verbs)
+        while True:
+            try:
+                line = await trio.to_thread.run_sync(ask, "> ")
+            except (EOFError, KeyboardInterrupt):
+                return
+            if not line.strip():
+                continue
+            try:
+                await _exchange(client, line, ask)
+            except Refused as error:
+                click.echo(f"< {error}")
+            except ConnectionFailed as error:
+                click.echo(str(error), err=True)
+                return
+            except (SyncError, ValueError) as error:
+                click.echo(f"syncclient: {error}", err=True)
+            if line.strip().upper() == "QUIT":
+                return
+
+
+async def _verbs(client: Client) -> list[str]:
+    words = [line.split(" ", 1)[0] for line in await client.help()]
+    _, lines = await client.listing("SYNC", "?") if client.logged_in else ("", [])
+    for line in lines:
+        kind, _, rest = line.partition("|")
+        if kind == "action":
+            words.append(rest.split(" ")[0] + " " + rest.split("|")[0].strip())
+    return words
+
+
+def _reader(words: list[str]) -> Ask:
+    """Return a function that reads a line: with history and completion on a terminal."""
+    if not sys.stdin.isatty():
+        return lambda prompt: input()
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import WordCompleter
+    from prompt_toolkit.history import FileHistory
+
+    history = FileHistory(str(Path.home() / _HISTORY))
+    session: PromptSession[str] = PromptSession(
+        history=history, completer=WordCompleter(words, ignore_case=True, sentence=True)
+    )
+    return session.prompt
+
+
+async def _exchange(client: Client, line: str, ask: Ask) -> None:
+    verb, _, argument = line.strip().partition(" ")
+    client.connection.send(verb, argument)
+    if verb.upper() == "QNOP":
+        await client.connection.flush()
+        return
+    reply = await client.connection.reply()
+    while True:
+        click.echo(f"< {reply.code} {printable(reply.text)}")
+        kind = reply.code // 100
+        if kind == codes.LISTING:
+            async for text in client.connection.lines():
+                click.echo(f"| {printable(text)}")
+            return
+        if kind == codes.BLOCK:
+            reply = await _show_block(client)
+            continue
+        if kind == codes.WANT_LISTING:
+            await client.connection.send_listing(await _read_lines(ask))
+        elif kind == codes.WANT_BLOCK:
+            body = "".join(f"{text}\n" for text in await _read_lines(ask)).encode()
+            await client.connection.send_body([body[: reply.size].ljust(reply.size)])
+        else:
+            return
+        reply = await client.connection.reply()
+
+
+async def _show_block(client: Client) -> Reply:
+    data = await client.connection.block()
+    text = data.decode("utf-8", "backslashreplace")
+    for shown in text.splitlines():
+        click.echo(f"| {printable(shown)}")
+    return await client.connection.reply()
+
+
+async def _read_lines(ask: Ask) -> list[str]:
+    lines: list[str] = []
+    while (text := await trio.to_thread.run_sync(ask, "| ")) != _END:
+        lines.append(text)
+    return lines

@@ -1,0 +1,283 @@
+"""The typed client: one method per verb.
+
+    async with Client.connect("syncd://alice@ns1.example.com", password) as client:
+        for zone in await client.info("zones"):
+            print(zone["zone"], zone["serial"])
+
+Methods raise the errors of syncd.errors: Refused (what the server refused, by code), ConnectionFailed,
+ProtocolViolation.
+"""
+
+import random
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+
+from syncclient.address import Address
+from syncclient.connection import Connection
+from syncd.content.tokens import Proof, Token
+from syncd.errors import ConnectionFailed, IllegalValue, ProtocolViolation
+from syncd.protocol import codes
+from syncd.protocol.events import Reply
+from syncd.protocol.fields import escape, split_fields, value_field
+
+_CONNECT_S = 10.0
+"""How long a server may take to accept the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze that was granted: the token that stands still, and how many other users are there."""
+
+    token: Token
+    expire_s: int
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """Answer of `SYNC type|info`: the proof of the view, and a mapping per object."""
+
+    proof: Proof
+    rows: list[dict[str, str]]
+
+
+class Client:
+    """A session with a server; see the module's top."""
+
+    def __init__(self, connection: Connection, user: str | None, password: str) -> None:
+        self.connection = connection
+        self._replies_before = 1
+        """Replies to be read before the next command's own: greeting and login."""
+        self._watches = False
+        self.logged_in = False
+        if user is not None:
+            connection.send("USER", user)
+            connection.send("PASS", password)
+            self._replies_before += 2
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, address: str | Address, password: str = "") -> AsyncIterator["Client"]:
+        """Dial and log in. The login's result is seen with the first command. Raises ConnectionFailed."""
+        where = Address.parse(address) if isinstance(address, str) else address
+        try:
+            with trio.fail_after(_CONNECT_S):
+                stream = await trio.open_tcp_stream(where.host, where.port)
+        except (OSError, trio.TooSlowError) as error:
+            reason = "no answer" if isinstance(error, trio.TooSlowError) else str(error)
+            raise ConnectionFailed(f"{where}: {reason}") from None
+        client = cls(Connection(stream, f"{where.host}:{where.port}"), where.user, password)
+        try:
+            yield client
+        finally:
+            with trio.CancelScope(shield=True):
+                await client.connection.aclose()
+
+    async def log_in(self) -> None:
+        """Read the greeting and the login's replies, if they were not yet. Raises Refused."""
+        while self._replies_before:
+            self._replies_before -= 1
+            reply = await self.connection.reply()
+            self.logged_in = reply.code // 100 == codes.DONE and "|" in reply.text
+
+    async def command(self, verb: str, argument: str = "") -> Reply:
+        """Send one command and return its reply line. Raises Refused."""
+        self.connection.send(verb, argument)
+        await self.log_in()
+        return await self.connection.reply()
+
+    async def listing(self, verb: str, argument: str = "") -> tuple[str, list[str]]:
+        """Send a command that answers with a listing; return its heading and lines."""
+        reply = await self.command(verb, argument)
+        if reply.code // 100 != codes.LISTING:
+            raise ProtocolViolation(f"{verb} answered {reply.code} {reply.text:.60}, no listing")
+        return reply.text, [line async for line in self.connection.lines()]
+
+    async def blocks(self, verb: str, argument: str = "") -> AsyncIterator[bytes | Reply]:
+        """Send a command with a long answer; yield its blocks, and last the line that ends it."""
+        self.connection.send(verb, argument)
+        await self.log_in()
+        async for part in self.connection.answer():
+            yield part
+
+    # Looking around
+
+    async def noop(self) -> None:
+        """NOOP."""
+        await self.command("NOOP")
+
+    async def echo(self, text: str) -> str:
+        """ECHO."""
+        return (await self.command("ECHO", text)).text
+
+    async def time(self) -> int:
+        """TIME: the server's clock, seconds since 1970."""
+        return int((await self.command("TIME")).text.split("|")[0])
+
+    async def server_info(self) -> list[str]:
+        """INFO: Citadel's 25 lines, then key=value."""
+        return (await self.listing("INFO"))[1]
+
+    async def help(self, verb: str = "") -> list[str]:
+        """HELP."""
+        return (await self.listing("HELP", verb))[1]
+
+    async def who(self) -> list[list[str]]:
+        """RWHO: number, user, role, from, since, last verb of each session."""
+        return [split_fields(line) for line in (await self.listing("RWHO"))[1]]
+
+    async def info(
+        self, type_name: str, pattern: str | None = None, *, at: int | None = None
+    ) -> Info:
+        """SYNC type|info. `pattern` is a name or has wildcards; `at` is a commit."""
+        from syncd.types import data_type
+
+        argument = sync_request(type_name, "info", [pattern] if pattern else [], at=at)
+        heading, lines = await self.listing("SYNC", argument)
+        columns = data_type(type_name).columns
+        rows = [dict(zip(columns, split_fields(line), strict=True)) for line in lines]
+        return Info(parse_proof(heading), rows)
+
+    async def names(self, type_name: str) -> list[str]:
+        """SYNC type|list."""
+        lines = (await self.listing("SYNC", sync_request(type_name, "list")))[1]
+        return [split_fields(line)[0] for line in lines]
+
+    async def get(
+        self, type_name: str, name: str, *, at: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """SYNC type|get: yield an object's content. Raises NoSuchObject."""
+        async for part in self.blocks("SYNC", sync_request(type_name, "get", [name], at=at)):
+            if isinstance(part, bytes):
+                yield part
+
+    async def delta_text(self, types: str, token: Token) -> list[str]:
+        """SYNC types|delta as text: `@` lines name objects, `-` and `+` lines follow."""
+        return (await self.listing("SYNC", sync_request(types, "delta", [str(token)])))[1]
+
+    async def verify(self, types: str, *, at: int | None = None) -> Proof:
+        """SYNC types|verify: have the server count and add up anew."""
+        return parse_proof((await self.command("SYNC", sync_request(types, "verify", at=at))).text)
+
+    # Changing
+
+    async def put(
+        self,
+        type_name: str,
+        name: str,
+        content: Sequence[bytes],
+        **options: str | int | None,
+    ) -> tuple[Token | None, list[str]]:
+        """SYNC type|put: return the commit's token (None: nothing changed) and warnings.
+
+        Options: digest, serial, comment, and those of the type (role, mode, mtime).
+        """
+        return await self._send_content(type_name, "put", name, content, options)
+
+    async def patch(
+        self,
+        type_name: str,
+        name: str,
+        diff: Sequence[bytes],
+        **options: str | int | None,
+    ) -> tuple[Token | None, list[str]]:
+        """SYNC type|patch: `diff` is -/+ lines; give digest= or serial=. Raises MovedOn."""
+        return await self._send_content(type_name, "patch", name, diff, options)
+
+    async def _send_content(
+        self,
+        type_name: str,
+        action: str,
+        name: str,
+        content: Sequence[bytes],
+        options: dict[str, str | int | None],
+    ) -> tuple[Token | None, list[str]]:
+        size = sum(len(part) for part in content)
+        reply = await self.command(
+            "SYNC", sync_request(type_name, action, [name], size=size, **options)
+        )
+        if reply.code // 100 != codes.WANT_BLOCK or reply.size != size:
+            raise ProtocolViolation(f"{action} answered {reply.code} {reply.text:.60}")
+        await self.connection.send_body(content)
+        return _parse_written((await self.connection.reply()).text)
+
+    async def delete(
+        self, type_name: str, name: str, **options: str | int | None
+    ) -> tuple[Token | None, list[str]]:
+        """SYNC type|delete. Raises NoSuchObject, MovedOn."""
+        argument = sync_request(type_name, "delete", [name], **options)
+        return _parse_written((await self.command("SYNC", argument)).text)
+
+    # Freezing and watching
+
+    async def freeze(self, wait_s: int = 0, expire_s: int = 60) -> Frozen:
+        """SNGL: the source stands still until `release`, or `expire_s` without a command."""
+        reply = await self.command("SNGL", f"{wait_s}|{expire_s}")
+        token, expire, others = reply.text.split("|")
+        return Frozen(Token.parse(token), int(expire), int(others))
+
+    async def release(self) -> None:
+        """ESNG."""
+        await self.command("ESNG")
+
+    async def watch(self, types: str) -> AsyncIterator[Token]:
+        """SYNC types|watch: yield the token of each commit; those that come close together as one."""
+        yield await self.begin_watch(types)
+        while True:
+            token = await self._next_commit()
+            if token is not None:
+                yield token
+
+    async def begin_watch(self, types: str) -> Token:
+        """ASYN 1 and SYNC types|watch; return where the source stands."""
+        self.connection.send("ASYN", "1")
+        self.connection.send("SYNC", sync_request(types, "watch"))
+        await self.log_in()
+        await self.connection.reply()
+        self._watches = True
+        return Token.parse((await self.connection.reply()).text)
+
+    async def wait_for_commit(self, types: str, present: Token, poll_s: float) -> None:
+        """Wait until the source is beyond `present`, or `poll_s` seconds, up to a tenth more."""
+        if not self._watches and await self.begin_watch(types) != present:
+            return
+        with trio.move_on_after(poll_s * random.uniform(1.0, 1.1)):
+            while await self._next_commit() in (None, present):
+                pass
+
+    async def _next_commit(self) -> Token | None:
+        """Return the token of the next notice, None if it is about something else."""
+        kind, *fields = (await self.connection.notice()).text.split("|")
+        return Token.parse(fields[0]) if kind == "commit" else None
+
+    async def quit(self) -> None:
+        """QUIT."""
+        await self.command("QUIT")
+
+
+def sync_request(
+    types: str, action: str, values: Iterable[str] = (), **options: str | int | None
+) -> str:
+    """Return a SYNC line's argument; options that are None are left out."""
+    fields = [types, action, *(value_field(value) for value in values)]
+    fields += [f"{key}={escape(str(value))}" for key, value in options.items() if value is not None]
+    return "|".join(fields)
+
+
+def parse_proof(text: str) -> Proof:
+    """Return what `TOKEN|COUNT|FINGERPRINT` says. Raises ProtocolViolation."""
+    fields = text.split("|")
+    try:
+        return Proof(Token.parse(fields[0]), int(fields[1]), int(fields[2], 16))
+    except (IllegalValue, ValueError, IndexError):
+        raise ProtocolViolation(f"not token|count|fingerprint: {text!r:.120}") from None
+
+
+def _parse_written(text: str) -> tuple[Token | None, list[str]]:
+    if text == "unchanged":
+        return None, []
+    token, *warnings = text.split("|")
+    return Token.parse(token), warnings

@@ -1,0 +1,151 @@
+"""The protocol core on a trio stream: commands out, replies in, in order, with pipelining.
+
+Nothing is sent before something is awaited: a login and the first command travel as one, so a resync in
+which nothing changed costs one round trip.
+"""
+
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+
+import trio
+
+from syncd.errors import ConnectionFailed, ProtocolViolation, refusal
+from syncd.protocol import codes
+from syncd.protocol.connection import ClientConnection
+from syncd.protocol.events import (
+    Block,
+    Closed,
+    ListingEnd,
+    ListingLine,
+    Notice,
+    Reply,
+    ServerSaid,
+)
+
+_RECEIVE_BYTES = 256 * 1024
+_SEND_BYTES = 256 * 1024
+
+
+class Connection:
+    """One connection to a server. Not for several tasks at once."""
+
+    def __init__(self, stream: trio.abc.Stream, peer: str) -> None:
+        self._stream = stream
+        self._peer = peer
+        self._core = ClientConnection()
+        self._notices: deque[Notice] = deque()
+        self.bytes_up = 0
+        self.bytes_down = 0
+        self.round_trips = 0
+        self._turned = False
+        """Whether something was sent since the last bytes came."""
+
+    async def aclose(self) -> None:
+        """Close the stream; the server sees the end of the session."""
+        await trio.aclose_forcefully(self._stream)
+
+    def send(self, verb: str, argument: str = "") -> None:
+        """Queue a command; it goes out when a reply is awaited."""
+        self._core.send_command(verb, argument)
+
+    async def flush(self) -> None:
+        """Send what is queued. Raises ConnectionFailed."""
+        data = self._core.data_to_send()
+        if not data:
+            return
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise ConnectionFailed(f"{self._peer} ended the connection") from None
+        self.bytes_up += len(data)
+        if not self._turned:
+            self.round_trips += 1
+            self._turned = True
+
+    async def reply(self) -> Reply:
+        """Return the next reply line; the first is the greeting. Raises Refused for a 5xx."""
+        event = await self._event()
+        if not isinstance(event, Reply):
+            raise ProtocolViolation(f"{self._peer} sent {event!r:.80} where a reply was due")
+        if event.code // 100 == codes.REFUSED:
+            raise refusal(event.code, event.text)
+        return event
+
+    async def command(self, verb: str, argument: str = "") -> Reply:
+        """Send a command and return its reply. Raises Refused."""
+        self.send(verb, argument)
+        return await self.reply()
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Yield the lines of a listing whose 1xx reply was read."""
+        while True:
+            match await self._event():
+                case ListingLine(text):
+                    yield text
+                case ListingEnd():
+                    return
+                case event:
+                    raise ProtocolViolation(f"{self._peer} sent {event!r:.80} inside a listing")
+
+    async def answer(self) -> AsyncIterator[bytes | Reply]:
+        """Yield the blocks of a long answer, and last the 200 line that ends it. Raises Refused."""
+        while True:
+            reply = await self.reply()
+            if reply.code // 100 != codes.BLOCK:
+                yield reply
+                return
+            yield await self.block()
+
+    async def block(self) -> bytes:
+        """Return the block whose 6xx line was read."""
+        event = await self._event()
+        if not isinstance(event, Block):
+            raise ProtocolViolation(f"{self._peer} sent {event!r:.80} where a block was due")
+        return event.data
+
+    async def send_body(self, data: Iterable[bytes]) -> None:
+        """Send the block that a 7xx reply asked for."""
+        for part in data:
+            for at in range(0, len(part), _SEND_BYTES):
+                self._core.send_body(part[at : at + _SEND_BYTES])
+                await self.flush()
+
+    async def send_listing(self, lines: Iterable[str]) -> None:
+        """Send the listing that a 4xx reply asked for."""
+        self._core.send_listing(lines)
+        await self.flush()
+
+    async def notice(self) -> Notice:
+        """Wait for the next 9xx line (ASYN 1 was sent, and no reply is due)."""
+        while not self._notices:
+            await self.flush()
+            event = await self._event(notices=True)
+            if not isinstance(event, Notice):
+                raise ProtocolViolation(f"{self._peer} sent {event!r:.80} unasked")
+            return event
+        return self._notices.popleft()
+
+    async def _event(self, *, notices: bool = False) -> ServerSaid:
+        while True:
+            event = self._core.next_event()
+            if event is None:
+                await self._receive()
+            elif isinstance(event, Notice) and not notices:
+                self._notices.append(event)
+            elif isinstance(event, Closed):
+                raise ConnectionFailed(f"{self._peer} ended the connection")
+            else:
+                return event
+
+    async def _receive(self) -> None:
+        await self.flush()
+        try:
+            data = await self._stream.receive_some(_RECEIVE_BYTES)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            raise ConnectionFailed(f"{self._peer} broke the connection") from None
+        self._turned = False
+        if data:
+            self.bytes_down += len(data)
+            self._core.receive_data(bytes(data))
+        else:
+            self._core.receive_eof()

@@ -1,0 +1,71 @@
+"""Long answers, taken in a thread while more of them come in.
+
+Every answer is read to its end, also after one was refused or could not be taken: so the connection can be
+used again afterwards, whatever happened.
+"""
+
+from collections.abc import Callable, Sequence
+
+import trio
+
+from syncclient.client import Client
+from syncd.errors import Refused, SyncError
+from syncd.protocol.events import Reply
+
+_BLOCKS_AHEAD = 4
+"""Blocks received while the one before is taken: 2 MiB."""
+
+Take = Callable[[int, bytes], None]
+"""Called in a thread with (which of the requests, one block of its answer)."""
+
+
+async def exchange(client: Client, requests: Sequence[str], take: Take) -> list[Reply]:
+    """Send SYNC requests at once and have their blocks taken in order; return their last lines.
+
+    Raises the first error of `take` or of the server (Refused), once all answers are read.
+    """
+    send, receive = trio.open_memory_channel[tuple[int, bytes]](_BLOCKS_AHEAD)
+    finals: list[Reply] = []
+    errors: list[SyncError] = []
+    for request in requests:
+        client.connection.send("SYNC", request)
+
+    async def fetch() -> None:
+        async with send:
+            await client.log_in()
+            for index in range(len(requests)):
+                try:
+                    async for part in client.connection.answer():
+                        if isinstance(part, Reply):
+                            finals.append(part)
+                        elif not errors:
+                            await send.send((index, part))
+                except Refused as error:
+                    errors.append(error)
+
+    async def apply() -> None:
+        async for index, block in receive:
+            if errors:
+                continue
+            try:
+                await trio.to_thread.run_sync(take, index, block)
+            except SyncError as error:
+                errors.append(error)
+
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fetch)
+            nursery.start_soon(apply)
+    except BaseExceptionGroup as group:
+        raise _first_error(group) from None
+    if errors:
+        raise errors[0]
+    return finals
+
+
+def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return what ended the two tasks above: one fails, the other is only cancelled."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,32 @@
+"""Guards on the replica: a change that is suspiciously large is not applied without being told to."""
+
+from syncd.errors import LargeChangeRefused, ReadOnly
+from syncd.store import Clock, Store
+
+MAX_CHANGED_SHARE = 0.30
+"""Share of a type's objects that may go or be replaced at once."""
+MIN_OBJECTS = 10
+"""Types with fewer objects are not guarded: there a share says nothing."""
+OVERRIDE = "--allow-large-change"
+
+
+def check_share(store: Store, gone: dict[str, int], replaced: dict[str, int]) -> None:
+    """Raise LargeChangeRefused if too many of a type's objects would go or be replaced."""
+    view = store.view()
+    for kind in sorted(gone.keys() | replaced.keys()):
+        count = view.totals([kind]).count
+        touched = gone.get(kind, 0) + replaced.get(kind, 0)
+        if count >= MIN_OBJECTS and touched > MAX_CHANGED_SHARE * count:
+            raise LargeChangeRefused(
+                f"of {count} {kind}, {gone.get(kind, 0)} would go and {replaced.get(kind, 0)} be "
+                f"replaced, over {MAX_CHANGED_SHARE:.0%}; nothing was applied. If that is right, "
+                f"repeat with {OVERRIDE}"
+            )
+
+
+def check_replica(clock: Clock) -> None:
+    """Raise ReadOnly if the store has a history of its own: it is a source, not a replica."""
+    if clock.source is None and clock.seq > 0:
+        raise ReadOnly(
+            "this store has commits of its own; a replica needs a store that was never written to"
+        )

@@ -1,0 +1,231 @@
+"""Repair: finding where two stores differ by digests, and fetching only that. protocol.md, "Repair".
+
+Sums of buckets, then the objects of the buckets that differ, then chunk lists, then the chunks that are
+missing: four round trips after the refused delta, bytes in proportion to the difference.
+"""
+
+from collections.abc import Callable, Iterator
+
+import trio
+
+from syncclient.client import Client, parse_proof, sync_request
+from syncclient.exchange import exchange
+from syncclient.receiver import BootstrapReceiver, version_of
+from syncd.content.buckets import (
+    MARK_BYTES,
+    add_mark,
+    bits_for,
+    bucket_of,
+    buckets_text,
+    differing_buckets,
+    short_mark,
+)
+from syncd.content.chunks import MAX_CHUNK_BYTES
+from syncd.content.compression import decompress
+from syncd.content.messages import Head
+from syncd.content.tokens import Proof
+from syncd.content.versions import chunk_digest
+from syncd.errors import ProtocolViolation, VerificationFailed
+from syncd.protocol.connection import MAX_LINE_BYTES
+from syncd.protocol.packing import unpack
+from syncd.store import Store
+from syncd.store.batch import missing_chunks
+
+_INLINE_BYTES = 4096
+"""Objects up to this size come whole: their chunk list would cost as much."""
+_GROUP_LINES = 4
+"""Commands sent at once: 64 KiB, which the server takes in even while its answers are not read yet."""
+_LINE_BUDGET = MAX_LINE_BYTES - 256
+_MAX_LIST_BYTES = 64 * 1024 * 1024
+"""Names of one block of a list, unpacked."""
+
+Key = tuple[str, str]
+
+
+class Repair:
+    """One attempt to bring a store to its source by comparing digests."""
+
+    def __init__(
+        self, store: Store, client: Client, types: str, progress: Callable[[int, int], None]
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._types = types
+        self._progress = progress
+        self.batch = store.replica_batch()
+        self.gone: dict[str, int] = {}
+        self.replaced: dict[str, int] = {}
+        self.changed = 0
+        self._ours: dict[Key, bytes] = {}
+
+    async def stage(self) -> Proof:
+        """Stage everything that differs; return the proof that the result has to stand."""
+        view = await trio.to_thread.run_sync(self._store.view)
+        held = await trio.to_thread.run_sync(self._store.held_types)
+        count = (await trio.to_thread.run_sync(view.totals, held)).count
+        bits = bits_for(count)
+        sums, proof = await self._ask_sums(bits)
+        buckets = await trio.to_thread.run_sync(self._differing, held, bits, sums)
+        theirs = await self._ask_lists(bits, buckets, proof) if buckets else {}
+        wanted = [key for key, mark in theirs.items() if self._ours.get(key) != mark]
+        for kind, name in self._ours.keys() - theirs.keys():
+            self.gone[kind] = self.gone.get(kind, 0) + 1
+            self.batch.add_gone(kind, name)
+        for key in wanted:
+            if key in self._ours:
+                self.replaced[key[0]] = self.replaced.get(key[0], 0) + 1
+        self.changed = len(wanted)
+        await self._fetch(sorted(wanted), proof)
+        return proof
+
+    async def _ask_sums(self, bits: int) -> tuple[bytes, Proof]:
+        blocks: list[bytes] = []
+        (final,) = await exchange(
+            self._client,
+            [sync_request(self._types, "digest", bits=bits, format="msgpack")],
+            lambda index, block: blocks.append(block),
+        )
+        sums = unpack(blocks[0]) if len(blocks) == 1 else None
+        if not isinstance(sums, bytes):
+            raise ProtocolViolation("the sums of buckets are not one block of bytes")
+        return sums, parse_proof(final.text)
+
+    def _differing(self, held: list[str], bits: int, theirs: bytes) -> list[int]:
+        """Return the buckets that differ; remembers what is ours in them."""
+        view = self._store.view()
+        sums = [0] * (1 << bits)
+        placed: list[list[tuple[Key, bytes]]] = [[] for _ in sums]
+        for version in view.versions(held):
+            number = bucket_of(version.type, version.name, bits)
+            mark = version.mark
+            sums[number] = add_mark(sums[number], mark)
+            placed[number].append(((version.type, version.name), short_mark(mark)))
+        try:
+            buckets = differing_buckets(sums, theirs)
+        except ValueError as error:
+            raise ProtocolViolation(f"digest: {error}") from None
+        for number in buckets:
+            self._ours.update(placed[number])
+        return buckets
+
+    async def _ask_lists(self, bits: int, buckets: list[int], proof: Proof) -> dict[Key, bytes]:
+        """Return name and mark of every object of the source in these buckets."""
+        theirs: dict[Key, bytes] = {}
+        for text in _bucket_lines(buckets, 1 << bits):
+            request = sync_request(
+                self._types, "digest", bits=bits, buckets=text, at=proof.token.seq, format="msgpack"
+            )
+            await exchange(
+                self._client, [request], lambda index, block: theirs.update(read_list(block))
+            )
+        return theirs
+
+    async def _fetch(self, wanted: list[Key], proof: Proof) -> None:
+        done = 0
+        for group in _groups(wanted):
+            receiver = BootstrapReceiver(self.batch)
+            requests = [
+                sync_request(kind, "chunks", names, inline=_INLINE_BYTES, at=proof.token.seq)
+                for kind, names in group
+            ]
+            await exchange(
+                self._client, requests, lambda index, block, to=receiver: to.take(block)
+            )
+            receiver.finish()
+            if receiver.gone:
+                raise VerificationFailed(f"{receiver.gone[0].name} is listed and not there")
+            await self._fetch_listed(receiver.listed)
+            done += sum(len(names) for _, names in group)
+            self._progress(done, len(wanted))
+
+    async def _fetch_listed(self, heads: list[Head]) -> None:
+        """Fetch the chunks that the store does not have of these objects, and stage them."""
+        versions = [version_of(head, head.chunks or b"") for head in heads]
+        missing: dict[bytes, str] = {}
+        for version in versions:
+            for digest in await trio.to_thread.run_sync(self._missing, version.chunks):
+                missing[digest] = version.type
+        for kind in sorted(set(missing.values())):
+            digests = [digest for digest, own in missing.items() if own == kind]
+            lines = [
+                digests[at : at + _DIGESTS_PER_LINE]
+                for at in range(0, len(digests), _DIGESTS_PER_LINE)
+            ]
+            for at in range(0, len(lines), _GROUP_LINES):
+                await self._fetch_chunks(kind, lines[at : at + _GROUP_LINES])
+        for version in versions:
+            self.batch.add_version(version)
+
+    def _missing(self, chunks: bytes) -> list[bytes]:
+        self.batch.flush()
+        with self._store.engine.connect() as connection:
+            return missing_chunks(connection, chunks)
+
+    async def _fetch_chunks(self, kind: str, lines: list[list[bytes]]) -> None:
+        asked = [iter(digests) for digests in lines]
+        requests = [
+            sync_request(kind, "chunks", digest=",".join(digest.hex() for digest in digests))
+            for digests in lines
+        ]
+        await exchange(
+            self._client, requests, lambda index, block: self._take_chunks(block, asked[index])
+        )
+        if any(next(remaining, None) is not None for remaining in asked):
+            raise ProtocolViolation("fewer chunks came than were asked for")
+
+    def _take_chunks(self, block: bytes, asked: Iterator[bytes]) -> None:
+        for body in unpack(block):
+            content = decompress(body, MAX_CHUNK_BYTES)
+            digest = chunk_digest(content)
+            if digest != next(asked, None):
+                raise VerificationFailed("a chunk has not the digest it was asked for by")
+            self.batch.add_chunk(digest, len(content), body)
+
+
+_DIGESTS_PER_LINE = _LINE_BUDGET // 65
+
+
+def _bucket_lines(buckets: list[int], count: int) -> Iterator[str]:
+    """Yield bucket numbers as texts that fit a line; of very many, all."""
+    if len(buckets) > count // 2:
+        yield f"0-{count - 1}"
+        return
+    per_line = _LINE_BUDGET // 6
+    for at in range(0, len(buckets), per_line):
+        yield buckets_text(buckets[at : at + per_line])
+
+
+def read_list(block: bytes) -> Iterator[tuple[Key, bytes]]:
+    """Yield (type, name) and mark from a block of `digest|buckets=`. Raises ProtocolViolation."""
+    match unpack(block):
+        case list(rows):
+            for row in rows:
+                match row:
+                    case [str(kind), bytes(packed), bytes(marks)]:
+                        names = decompress(packed, _MAX_LIST_BYTES).decode("utf-8").split("\n")
+                        if len(marks) != MARK_BYTES * len(names):
+                            raise ProtocolViolation("a list has other numbers of names and marks")
+                        for at, name in enumerate(names):
+                            yield (kind, name), marks[at * MARK_BYTES : (at + 1) * MARK_BYTES]
+                    case _:
+                        raise ProtocolViolation("not a row of a bucket's list")
+        case _:
+            raise ProtocolViolation("not a bucket's list")
+
+
+def _groups(wanted: list[Key]) -> Iterator[list[tuple[str, list[str]]]]:
+    """Yield groups of (type, names), each of which fits a line, to be asked for at once."""
+    group: list[tuple[str, list[str]]] = []
+    size = _LINE_BUDGET
+    for kind, name in wanted:
+        cost = 3 * len(name.encode()) + 1 if "%" in name or "|" in name else len(name.encode()) + 4
+        if not group or group[-1][0] != kind or size + cost > _LINE_BUDGET:
+            if len(group) == _GROUP_LINES:
+                yield group
+                group = []
+            group.append((kind, []))
+            size = 0
+        group[-1][1].append(name)
+        size += cost
+    if group:
+        yield group

@@ -1,0 +1,222 @@
+"""Bringing a replica to its source: bootstrap, delta or repair, whichever is right, with no operator needed.
+
+    empty store             bootstrap, resumed where an earlier one was interrupted
+    token good              delta
+    token lost, or the      repair by digests, up to three times, which re-uses every chunk
+    result does not add up
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import trio
+
+from syncclient.client import Client, parse_proof, sync_request
+from syncclient.exchange import exchange
+from syncclient.guards import check_replica, check_share
+from syncclient.receiver import BootstrapReceiver, DeltaReceiver
+from syncclient.repair import Repair
+from syncd.content.tokens import Proof, Token
+from syncd.errors import (
+    ProtocolViolation,
+    TokenLost,
+    VerificationFailed,
+    ViewGone,
+)
+from syncd.store import Clock, Store
+
+REPAIR_ATTEMPTS = 3
+EVERY_TYPE = "*"
+
+Progress = Callable[[int, int], None]
+"""Called with (objects done, objects in all; 0 if that is not known)."""
+
+
+class Path(Enum):
+    """How a replica came to where it stands."""
+
+    NOTHING = "nothing to do"
+    BOOTSTRAP = "bootstrap"
+    RESUMED = "bootstrap, resumed"
+    DELTA = "delta"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one synchronisation did."""
+
+    path: Path
+    token: Token
+    count: int
+    fingerprint: int
+    changed: int
+    gone: int
+    bytes_up: int = 0
+    bytes_down: int = 0
+    round_trips: int = 0
+    seconds: float = 0.0
+
+
+class Replica:
+    """A store that copies a source through a client's session."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Client,
+        *,
+        source: str,
+        types: str | None = None,
+        allow_large_change: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._source = source
+        self._asked_types = types
+        self._allow_large_change = allow_large_change
+        self._progress = progress or (lambda done, total: None)
+
+    async def synchronise(self) -> Outcome:
+        """Bring the store to the source's last commit, verified, in one visible step.
+
+        Raises LargeChangeRefused, ReadOnly, VerificationFailed, and what the client raises.
+        """
+        started = time.perf_counter()
+        clock = await trio.to_thread.run_sync(self._store.clock)
+        check_replica(clock)
+        connection = self._client.connection
+        before = connection.bytes_up, connection.bytes_down, connection.round_trips
+        if clock.source is None:
+            outcome = await self._bootstrap(self._asked_types or EVERY_TYPE)
+        else:
+            outcome = await self._resync(clock)
+        return replace(
+            outcome,
+            bytes_up=connection.bytes_up - before[0],
+            bytes_down=connection.bytes_down - before[1],
+            round_trips=connection.round_trips - before[2],
+            seconds=time.perf_counter() - started,
+        )
+
+    async def _resync(self, clock: Clock) -> Outcome:
+        types = self._asked_types or clock.types or EVERY_TYPE
+        if types != clock.types:
+            return await self._repair(types)
+        try:
+            return await self._delta(clock, types)
+        except (TokenLost, VerificationFailed):
+            return await self._repair(types)
+
+    # Bootstrap
+
+    async def _bootstrap(self, types: str) -> Outcome:
+        batch = await trio.to_thread.run_sync(self._store.replica_batch)
+        view = await trio.to_thread.run_sync(batch.resume)
+        if view is None:
+            return await self._receive_everything(types, Path.BOOTSTRAP)
+        try:
+            return await self._receive_everything(types, Path.RESUMED)
+        except (ViewGone, VerificationFailed, TokenLost):
+            await trio.to_thread.run_sync(batch.discard)
+            return await self._repair(types)
+
+    async def _receive_everything(self, types: str, path: Path) -> Outcome:
+        batch = await trio.to_thread.run_sync(self._store.replica_batch)
+        view = await trio.to_thread.run_sync(batch.resume)
+        after = await trio.to_thread.run_sync(batch.last_staged)
+        partial = await trio.to_thread.run_sync(batch.partial)
+        argument = sync_request(
+            types,
+            "getall",
+            at=None if view is None else view.seq,
+            after=None if after is None else "/".join(after),
+            skip=None if partial is None else len(partial.chunk_digests()),
+        )
+        receiver = BootstrapReceiver(batch, partial)
+
+        def take(index: int, block: bytes) -> None:
+            receiver.take(block)
+            self._progress(receiver.received, receiver.total)
+
+        (final,) = await exchange(self._client, [argument], take)
+        await trio.to_thread.run_sync(receiver.finish)
+        proof = parse_proof(final.text)
+        if proof.token != batch.copies:
+            raise ProtocolViolation(f"the bootstrap ends at {proof.token}, not {batch.copies}")
+        await trio.to_thread.run_sync(
+            lambda: batch.publish_copy(proof, source=self._source, types=types, advance=False)
+        )
+        return _outcome(path, proof, changed=receiver.received)
+
+    # Delta
+
+    async def _delta(self, clock: Clock, types: str) -> Outcome:
+        argument = sync_request(types, "delta", [str(clock.token)], format="msgpack")
+        batch = await trio.to_thread.run_sync(self._store.replica_batch)
+        view = await trio.to_thread.run_sync(self._store.view)
+        receiver = DeltaReceiver(batch, view)
+        try:
+            (final,) = await exchange(
+                self._client, [argument], lambda index, block: receiver.take(block)
+            )
+            proof = parse_proof(final.text)
+            receiver.finish()
+            if proof.token == clock.token and not receiver.changes:
+                totals = await trio.to_thread.run_sync(view.totals, self._store.held_types())
+                if (totals.count, totals.fingerprint) != (proof.count, proof.fingerprint):
+                    raise VerificationFailed(f"at {proof.token} the fingerprints differ")
+                return _outcome(Path.NOTHING, proof)
+            if not self._allow_large_change:
+                await trio.to_thread.run_sync(
+                    check_share, self._store, receiver.gone, receiver.replaced
+                )
+            await trio.to_thread.run_sync(
+                lambda: batch.publish_copy(proof, source=self._source, types=types, advance=True)
+            )
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(batch.discard)
+            raise
+        gone = sum(receiver.gone.values())
+        return _outcome(Path.DELTA, proof, changed=receiver.changes - gone, gone=gone)
+
+    # Repair
+
+    async def _repair(self, types: str) -> Outcome:
+        for attempt in range(1, REPAIR_ATTEMPTS + 1):
+            repair = Repair(self._store, self._client, types, self._progress)
+            try:
+                proof = await repair.stage()
+                if not self._allow_large_change:
+                    await trio.to_thread.run_sync(
+                        check_share, self._store, repair.gone, repair.replaced
+                    )
+                await trio.to_thread.run_sync(
+                    lambda repair=repair, proof=proof: repair.batch.publish_copy(
+                        proof, source=self._source, types=types, advance=False
+                    )
+                )
+            except (VerificationFailed, ViewGone):
+                await trio.to_thread.run_sync(repair.batch.discard)
+                if attempt == REPAIR_ATTEMPTS:
+                    raise
+                continue
+            except BaseException:
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(repair.batch.discard)
+                raise
+            return _outcome(
+                Path.REPAIR,
+                proof,
+                changed=repair.changed,
+                gone=sum(repair.gone.values()),
+            )
+        raise AssertionError("unreachable")
+
+
+def _outcome(path: Path, proof: Proof, *, changed: int = 0, gone: int = 0) -> Outcome:
+    return Outcome(path, proof.token, proof.count, proof.fingerprint, changed, gone)
