@@ -1,0 +1,115 @@
+"""Measures syncd and its peers in one run, and prints one table: python -m bench.run
+
+Data sets are made on first use, below --data. The raw measurements go to --out as JSON.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from bench.figures import FIGURES, SIDES, Bench
+from bench.measure import BenchmarkError
+from bench.table import Row, table
+
+
+def main() -> int:
+    arguments = _arguments()
+    # An end from outside must unwind as Ctrl-C does, so that no server is left behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as parent:
+        bench = Bench(
+            data=arguments.data.resolve(),
+            work=Path(parent),
+            repeat=arguments.repeat,
+            limit_s=arguments.limit_s,
+            root_zone=arguments.root_zone,
+            without=frozenset(arguments.without),
+        )
+        failed = False
+        for name in arguments.only or FIGURES:
+            bench.work = Path(parent) / name
+            bench.work.mkdir()
+            try:
+                rows += FIGURES[name](bench)
+            except BenchmarkError as error:
+                failed = True
+                print(f"{name}: {error}", file=sys.stderr)
+    print(table(rows))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(_results(rows, bench), indent=2) + "\n")
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
+    root_zone = os.environ.get("SYNCD_ROOT_ZONE")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.run", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=FIGURES, metavar="FIGURE", help=f"any of: {', '.join(FIGURES)}"
+    )
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        choices=SIDES,
+        default=[],
+        metavar="SIDE",
+        help=f"sides to leave out: {', '.join(SIDES)}",
+    )
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions, of which the median")
+    parser.add_argument(
+        "--data", type=Path, default=Path("bench/data"), help="folder of the data sets"
+    )
+    parser.add_argument(
+        "--limit-s", type=float, default=120.0, help="seconds after which a bootstrap is given up"
+    )
+    parser.add_argument(
+        "--root-zone",
+        type=Path,
+        default=Path(root_zone) if root_zone else None,
+        help="the signed root zone, plain or .xz (or in SYNCD_ROOT_ZONE)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("bench/results.json"))
+    return parser.parse_args()
+
+
+def _results(rows: Sequence[Row], bench: Bench) -> dict[str, object]:
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": _machine(),
+        "repeat": bench.repeat,
+        "limit_s": bench.limit_s,
+        "table": [asdict(row) for row in rows],
+        "measurements": [asdict(one) for one in bench.measured],
+    }
+
+
+def _machine() -> dict[str, object]:
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in facts if line.startswith("model name")]
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cpu": models[0] if models else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_mib": pages // 2**20,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {
+            found.metadata["Name"]: found.version
+            for found in sorted(metadata.distributions(), key=lambda one: one.metadata["Name"])
+        },
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
