@@ -6,6 +6,7 @@ head says. What does not fit raises VerificationFailed before anything is visibl
 
 from zlib import crc32
 
+from syncclient.newfolder import NewFolder, Piece
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import compress, decompress, decompress_against
 from syncd.content.messages import BlockReader, Gone, Head, Opening
@@ -30,8 +31,16 @@ def version_of(head: Head, chunks: bytes) -> Version:
 class BootstrapReceiver:
     """Takes the blocks of `getall`, and of `chunks` with `inline=`: heads, each with all its chunks."""
 
-    def __init__(self, batch: ReplicaBatch, partial: Version | None = None) -> None:
+    def __init__(
+        self,
+        batch: ReplicaBatch,
+        partial: Version | None = None,
+        *,
+        zones: NewFolder | None = None,
+    ) -> None:
         self._batch = batch
+        self._zones = zones
+        self._pieces: list[Piece] = []
         self._reader = BlockReader()
         self._resumed = partial
         self._head: Head | None = None
@@ -57,6 +66,9 @@ class BootstrapReceiver:
                 self.gone.append(element)
             else:
                 self._open(element)
+        if self._zones is not None:
+            self._zones.take(self._pieces)
+            self._pieces = []
         self._batch.keep_partial(self._partial())
 
     def finish(self) -> None:
@@ -102,6 +114,8 @@ class BootstrapReceiver:
         self._batch.add_chunk(digest, len(content), body)
         self._size += len(content)
         self._crc32 = crc32(content, self._crc32)
+        if self._zones is not None and head.type == "zones":
+            self._pieces.append((head.name, content))
         if head.lines:
             self._lines += content.count(b"\n")
         self._missing -= 1

@@ -15,6 +15,7 @@ import trio
 
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange
+from syncclient.newfolder import NewFolder
 from syncclient.guards import check_replica, check_share
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
 from syncclient.repair import Repair
@@ -61,7 +62,10 @@ class Outcome:
 
 
 class Replica:
-    """A store that copies a source through a client's session."""
+    """A store that copies a source through a client's session.
+
+    With `new_folder`, a bootstrap writes the zones' files into what it returns, as they come in.
+    """
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class Replica:
         source: str,
         types: str | None = None,
         allow_large_change: bool = False,
+        new_folder: Callable[[], NewFolder] | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._store = store
@@ -78,6 +83,7 @@ class Replica:
         self._source = source
         self._asked_types = types
         self._allow_large_change = allow_large_change
+        self._new_folder = new_folder
         self._progress = progress or (lambda done, total: None)
 
     async def synchronise(self) -> Outcome:
@@ -136,20 +142,28 @@ class Replica:
             after=None if after is None else "/".join(after),
             skip=None if partial is None else len(partial.chunk_digests()),
         )
-        receiver = BootstrapReceiver(batch, partial)
+        zones = None if view is not None or self._new_folder is None else self._new_folder()
+        receiver = BootstrapReceiver(batch, partial, zones=zones)
 
         def take(index: int, block: bytes) -> None:
             receiver.take(block)
             self._progress(receiver.received, receiver.total)
 
-        (final,) = await exchange(self._client, [argument], take)
-        await trio.to_thread.run_sync(receiver.finish)
-        proof = parse_proof(final.text)
-        if proof.token != batch.copies:
-            raise ProtocolViolation(f"the bootstrap ends at {proof.token}, not {batch.copies}")
-        await trio.to_thread.run_sync(
-            lambda: batch.publish_copy(proof, source=self._source, types=types, advance=False)
-        )
+        try:
+            (final,) = await exchange(self._client, [argument], take)
+            await trio.to_thread.run_sync(receiver.finish)
+            proof = parse_proof(final.text)
+            if proof.token != batch.copies:
+                raise ProtocolViolation(f"the bootstrap ends at {proof.token}, not {batch.copies}")
+            await trio.to_thread.run_sync(
+                lambda: batch.publish_copy(proof, source=self._source, types=types, advance=False)
+            )
+            if zones is not None:
+                await trio.to_thread.run_sync(zones.put_in_place, proof.token)
+        except BaseException:
+            if zones is not None:
+                zones.discard()
+            raise
         return _outcome(path, proof, changed=receiver.received)
 
     # Delta

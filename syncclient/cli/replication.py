@@ -1,6 +1,6 @@
 """bootstrap, resync, freeze: what keeps a replica in step, as commands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +12,7 @@ import trio
 from syncclient.address import Address
 from syncclient.cli.session import ProgressBar, with_client
 from syncclient.client import Client
+from syncclient.newfolder import NewFolder
 from syncclient.replica import Outcome, Path as SyncPath, Replica
 from syncclient.zonesdir import ZonesDir
 from syncd.content.versions import fingerprint_text
@@ -37,6 +38,7 @@ def replicate(
 ) -> None:
     """Bring a replica to its source once, and say how it went."""
     bar = ProgressBar(label)
+    made: list[NewFolder] = []
     with Store.create(store_url, exist_ok=True) as store:
 
         async def work(client: Client) -> Outcome:
@@ -47,6 +49,7 @@ def replicate(
                     source=str(Address.parse(url)),
                     types=types,
                     allow_large_change=allow_large_change,
+                    new_folder=_new_folder(zones_dir, made),
                     progress=bar,
                 ).synchronise()
 
@@ -55,6 +58,8 @@ def replicate(
         finally:
             bar.close()
         files = _bring_files(store, zones_dir)
+    if files is not None:
+        files.written += sum(folder.written for folder in made)
     _show(outcome, files, as_json)
 
 
@@ -69,6 +74,20 @@ async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterat
     finally:
         with trio.move_on_after(5, shield=True):
             await client.release()
+
+
+def _new_folder(
+    zones_dir: Path | None, made: list[NewFolder]
+) -> Callable[[], NewFolder] | None:
+    """Return what makes the folder for a bootstrap's zones, if it is not there yet; adds it to `made`."""
+    if zones_dir is None or zones_dir.exists():
+        return None
+
+    def make() -> NewFolder:
+        made.append(NewFolder(zones_dir))
+        return made[-1]
+
+    return make
 
 
 def _bring_files(store: Store, zones_dir: Path | None) -> ZonesDir | None:

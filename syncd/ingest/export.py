@@ -22,13 +22,13 @@ def export_objects(
     view = store.view(at)
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    for version in view.versions([type_name]):
+    for version, contents in view.contents(view.versions([type_name])):
         name = zone_file_name(version.name) if type_name == "zones" else version.name
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + _PART)
         with part.open("wb") as file:
-            for content in view.content(version):
+            for content in contents:
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())

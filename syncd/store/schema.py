@@ -9,9 +9,12 @@
     staged   its objects: nothing sees them until `publish` moves them into `version`
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Double,
     Index,
     Integer,
@@ -19,26 +22,54 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    TypeDecorator,
 )
-from sqlalchemy.dialects import mysql
-
+from sqlalchemy.types import TypeEngine
 from syncd.types.base import MAX_NAME_CHARACTERS
 
 metadata = MetaData()
 
-_NAME = (
-    String(MAX_NAME_CHARACTERS)
-    .with_variant(String(MAX_NAME_CHARACTERS, collation="C"), "postgresql")
-    .with_variant(
-        mysql.VARCHAR(MAX_NAME_CHARACTERS, charset="utf8mb4", collation="utf8mb4_bin"),
-        "mysql",
-        "mariadb",
-    )
-)
-"""Compared octet by octet on every database: paging by name depends on it."""
+_MYSQL = ("mysql", "mariadb")
+
+
+class _Name(TypeDecorator[str]):
+    """Text compared octet by octet on every database: paging by name depends on it."""
+
+    impl = String(MAX_NAME_CHARACTERS)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _MYSQL:
+            from sqlalchemy.dialects.mysql import VARCHAR
+
+            return VARCHAR(MAX_NAME_CHARACTERS, charset="utf8mb4", collation="utf8mb4_bin")
+        if dialect.name == "postgresql":
+            return String(MAX_NAME_CHARACTERS, collation="C")
+        return String(MAX_NAME_CHARACTERS)
+
+
+class _Bytes(TypeDecorator[bytes]):
+    """Octets: a digest if their number is given, else any number."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in _MYSQL:
+            from sqlalchemy.dialects.mysql import BINARY, LONGBLOB
+
+            return LONGBLOB() if self.length is None else BINARY(self.length)
+        return LargeBinary(self.length)
+
+
+_NAME = _Name()
 _TYPE = String(16)
-_DIGEST = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
-_BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+_DIGEST = _Bytes(32)
+_BYTES = _Bytes()
 
 clock = Table(
     "clock",

@@ -6,9 +6,10 @@ the transaction that removes, so rows read before a floor above the view was see
 
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
@@ -25,6 +26,9 @@ from syncd.types.base import Present
 
 PAGE_ROWS = 500
 """Objects read at once: some 200 KiB of rows, and the IN list of one chunk query."""
+
+_GROUP_OBJECTS, _FEW_CHUNKS = 200, 16
+"""Objects whose chunks are read together, and up to how many chunks one may have for that."""
 
 VERSION_COLUMNS = (
     version.c.type, version.c.name, version.c.seq, version.c.mtime, version.c.size, version.c.lines,
@@ -130,14 +134,36 @@ class View:
                 raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
         return found
 
-    def content(self, present: Version) -> Iterator[bytes]:
-        """Yield the chunks of an object's content, in order."""
-        digests = present.chunk_digests()
+    def stored(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:
+        """Yield each version with its chunks' bodies as they are stored.
+
+        The chunks of small objects are read together, those of large ones a part at a time.
+        """
+        remaining = iter(versions)
+        while group := list(islice(remaining, _GROUP_OBJECTS)):
+            digests = [version.chunk_digests() for version in group]
+            small = self.bodies([d for own in digests if len(own) <= _FEW_CHUNKS for d in own])
+            for version, own in zip(group, digests, strict=True):
+                if len(own) <= _FEW_CHUNKS:
+                    yield version, map(small.__getitem__, own)
+                else:
+                    yield version, self.bodies_in_order(own)
+
+    def bodies_in_order(self, digests: Sequence[bytes]) -> Iterator[bytes]:
+        """Yield chunks' compressed bodies in the order asked for, in flat memory."""
         for at in range(0, len(digests), QUERY_DIGESTS):
             part = digests[at : at + QUERY_DIGESTS]
-            bodies = self.bodies(part)
-            for digest in part:
-                yield decompress(bodies[digest], MAX_CHUNK_BYTES)
+            yield from map(self.bodies(part).__getitem__, part)
+
+    def contents(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:
+        """Yield each version with its chunks' content."""
+        for version, bodies in self.stored(versions):
+            yield version, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
+
+    def content(self, present: Version) -> Iterator[bytes]:
+        """Yield the chunks of an object's content, in order."""
+        for body in self.bodies_in_order(present.chunk_digests()):
+            yield decompress(body, MAX_CHUNK_BYTES)
 
     def totals(self, types: Sequence[str]) -> Totals:
         """Return count and fingerprint; costs nothing at the head, else all objects are read."""

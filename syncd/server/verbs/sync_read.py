@@ -178,40 +178,11 @@ def _position(text: str | None) -> tuple[str, str] | None:
 def _everything(
     view: View, types: list[str], after: tuple[str, str] | None, skip: int
 ) -> Iterator[Element]:
-    for page in _pages(view.versions(types, after=after)):
-        digests = [version.chunk_digests() for version in page]
-        if skip and digests:
-            digests[0] = digests[0][skip:]
-            skip = 0
-        small = view.bodies([digest for own in digests if len(own) <= _FEW for digest in own])
-        for version, own in zip(page, digests, strict=True):
-            yield head_of(version, bodies=len(own))
-            if len(own) <= _FEW:
-                yield from map(small.__getitem__, own)
-            else:
-                yield from _bodies(view, own)
-
-
-_PAGE_OBJECTS, _FEW = 250, 16
-"""Objects whose chunks are asked for together, and up to how many chunks an object may have for that."""
-
-
-def _pages(versions: Iterator[Version]) -> Iterator[list[Version]]:
-    page: list[Version] = []
-    for version in versions:
-        page.append(version)
-        if len(page) == _PAGE_OBJECTS:
-            yield page
-            page = []
-    if page:
-        yield page
-
-
-def _bodies(view: View, digests: list[bytes]) -> Iterator[bytes]:
-    for at in range(0, len(digests), _PAGE_OBJECTS):
-        part = digests[at : at + _PAGE_OBJECTS]
-        found = view.bodies(part)
-        yield from map(found.__getitem__, part)
+    for version, bodies in view.stored(view.versions(types, after=after)):
+        missing = len(version.chunk_digests()) - skip
+        yield head_of(version, bodies=missing)
+        yield from islice(bodies, skip, None)
+        skip = 0
 
 
 def head_of(
@@ -339,7 +310,7 @@ async def chunks(session: Session, request: SyncRequest) -> None:
     wanted = request.options.get("digest")
     if wanted is not None:
         digests = [_digest(text) for text in wanted.split(",")]
-        await _send_blocks(session, write_blocks(_bodies(view, digests)), str(view.token))
+        await _send_blocks(session, write_blocks(view.bodies_in_order(digests)), str(view.token))
         return
     inline_bytes = request.number("inline", 0, 0, _MAX_INLINE_BYTES)
     elements = _listed(view, request, inline_bytes)
@@ -365,7 +336,7 @@ def _listed(view: View, request: SyncRequest, inline_bytes: int) -> Iterator[Ele
         elif version.size <= inline_bytes:
             digests = version.chunk_digests()
             yield head_of(version, bodies=len(digests))
-            yield from _bodies(view, digests)
+            yield from view.bodies_in_order(digests)
         else:
             yield head_of(version, chunks=version.chunks)
 

@@ -1,0 +1,56 @@
+"""Files that are on disk when we say so, and whole when they are seen."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_MODE = 0o644
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[int]:
+    """Give a folder's descriptor: files are named relative to it, and it can be flushed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def create_file(folder: int, name: str) -> int:
+    """Open a new, empty file in a folder and return its descriptor: plain system calls, as there may
+    be 100,000 of them."""
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE, dir_fd=folder)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of `content`: a signal may cut a write short."""
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, content[written:])
+
+
+def flush_file_system(folder: int) -> None:
+    """Flush everything written on the folder's file system: syncfs(2), which Python does not have.
+
+    One such call costs less than flushing many files one by one.
+    """
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        os.sync()
+    elif syncfs(folder) != 0:
+        raise OSError(ctypes.get_errno(), "cannot flush the file system")
+
+
+def replace_small_file(path: Path, text: str) -> None:
+    """Put a small file in place of what is there, flushed, in one step."""
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+    with opened_folder(path.parent) as folder:
+        os.fsync(folder)
