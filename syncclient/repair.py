@@ -5,6 +5,7 @@ missing: four round trips after the refused delta, bytes in proportion to the di
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import trio
 
@@ -128,9 +129,7 @@ class Repair:
                 sync_request(kind, "chunks", names, inline=_INLINE_BYTES, at=proof.token.seq)
                 for kind, names in group
             ]
-            await exchange(
-                self._client, requests, lambda index, block, to=receiver: to.take(block)
-            )
+            await exchange(self._client, requests, partial(_take_from_any, receiver))
             receiver.finish()
             if receiver.gone:
                 raise VerificationFailed(f"{receiver.gone[0].name} is listed and not there")
@@ -180,6 +179,10 @@ class Repair:
             if digest != next(asked, None):
                 raise VerificationFailed("a chunk has not the digest it was asked for by")
             self.batch.add_chunk(digest, len(content), body)
+
+
+def _take_from_any(receiver: BootstrapReceiver, index: int, block: bytes) -> None:
+    receiver.take(block)
 
 
 _DIGESTS_PER_LINE = _LINE_BUDGET // 65

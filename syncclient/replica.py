@@ -1,22 +1,23 @@
 """Bringing a replica to its source: bootstrap, delta or repair, whichever is right, with no operator needed.
 
-    empty store             bootstrap, resumed where an earlier one was interrupted
-    token good              delta
-    token lost, or the      repair by digests, up to three times, which re-uses every chunk
-    result does not add up
+empty store             bootstrap, resumed where an earlier one was interrupted
+token good              delta
+token lost, or the      repair by digests, up to three times, which re-uses every chunk
+result does not add up
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 
 import trio
 
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange
-from syncclient.newfolder import NewFolder
 from syncclient.guards import check_replica, check_share
+from syncclient.newfolder import NewFolder
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
 from syncclient.repair import Repair
 from syncd.content.tokens import Proof, Token
@@ -134,16 +135,16 @@ class Replica:
         batch = await trio.to_thread.run_sync(self._store.replica_batch)
         view = await trio.to_thread.run_sync(batch.resume)
         after = await trio.to_thread.run_sync(batch.last_staged)
-        partial = await trio.to_thread.run_sync(batch.partial)
+        interrupted = await trio.to_thread.run_sync(batch.partial)
         argument = sync_request(
             types,
             "getall",
             at=None if view is None else view.seq,
             after=None if after is None else "/".join(after),
-            skip=None if partial is None else len(partial.chunk_digests()),
+            skip=None if interrupted is None else len(interrupted.chunk_digests()),
         )
         zones = None if view is not None or self._new_folder is None else self._new_folder()
-        receiver = BootstrapReceiver(batch, partial, zones=zones)
+        receiver = BootstrapReceiver(batch, interrupted, zones=zones)
 
         def take(index: int, block: bytes) -> None:
             receiver.take(block)
@@ -209,11 +210,14 @@ class Replica:
                     await trio.to_thread.run_sync(
                         check_share, self._store, repair.gone, repair.replaced
                     )
-                await trio.to_thread.run_sync(
-                    lambda repair=repair, proof=proof: repair.batch.publish_copy(
-                        proof, source=self._source, types=types, advance=False
-                    )
+                publish = partial(
+                    repair.batch.publish_copy,
+                    proof,
+                    source=self._source,
+                    types=types,
+                    advance=False,
                 )
+                await trio.to_thread.run_sync(publish)
             except (VerificationFailed, ViewGone):
                 await trio.to_thread.run_sync(repair.batch.discard)
                 if attempt == REPAIR_ATTEMPTS:

@@ -1,5 +1,6 @@
 """The commands of `syncclient`; each is one session with a server."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,7 @@ def get(
     parts = with_client(url, password_file, work)
     if output is None:
         for part in parts:
-            click.get_binary_stream("stdout").write(part)
+            sys.stdout.buffer.write(part)
     else:
         temporary = output.with_name(output.name + ".part")
         temporary.write_bytes(b"".join(parts))
@@ -181,7 +182,7 @@ def get(
 
 def _content(path: Path) -> list[bytes]:
     if str(path) == "-":
-        return [click.get_binary_stream("stdin").read()]
+        return [sys.stdin.buffer.read()]
     try:
         return [path.read_bytes()]
     except OSError as error:

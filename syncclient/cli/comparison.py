@@ -23,9 +23,7 @@ def _short(fingerprint: int) -> str:
     return fingerprint_text(fingerprint)[:_SHOWN_DIGITS]
 
 
-def show_status(
-    url: str, password_file: Path | None, store_url: str | None, as_json: bool
-) -> int:
+def show_status(url: str, password_file: Path | None, store_url: str | None, as_json: bool) -> int:
     """Print, per type, what the server holds and whether the replica holds the same."""
 
     async def work(client: Client) -> dict[str, Proof]:
@@ -104,9 +102,7 @@ def show_diff(
     return DIFFERS_STATUS if rows else 0
 
 
-def show_text_diff(
-    url: str, password_file: Path | None, store_url: str, types: str | None
-) -> int:
+def show_text_diff(url: str, password_file: Path | None, store_url: str, types: str | None) -> int:
     """Print the lines that a resync would change. Raises TokenLost if there is no delta."""
     with Store.open(store_url) as store:
         clock = store.clock()

@@ -13,7 +13,8 @@ from syncclient.address import Address
 from syncclient.cli.session import ProgressBar, with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
-from syncclient.replica import Outcome, Path as SyncPath, Replica
+from syncclient.replica import Outcome, Replica
+from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
 from syncd.content.versions import fingerprint_text
 from syncd.errors import SyncError
@@ -76,9 +77,7 @@ async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterat
             await client.release()
 
 
-def _new_folder(
-    zones_dir: Path | None, made: list[NewFolder]
-) -> Callable[[], NewFolder] | None:
+def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], NewFolder] | None:
     """Return what makes the folder for a bootstrap's zones, if it is not there yet; adds it to `made`."""
     if zones_dir is None or zones_dir.exists():
         return None

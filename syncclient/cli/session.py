@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 import trio
@@ -37,9 +37,7 @@ def read_password(address: Address, password_file: Path | None) -> str:
     return getpass.getpass(f"Password of {address.user} at {address.host}: ")
 
 
-def with_client(
-    url: str, password_file: Path | None, work: Callable[[Client], Awaitable[T]]
-) -> T:
+def with_client(url: str, password_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
     """Dial, log in, do the work, and return its result; errors come out as SyncError."""
     address = Address.parse(url)
     if address.user is None:
@@ -77,7 +75,7 @@ class ProgressBar:
     def __init__(self, label: str) -> None:
         self._label = label
         self._shown = sys.stderr.isatty()
-        self._bar: click._termui_impl.ProgressBar[int] | None = None  # type: ignore[name-defined]
+        self._bar: Any = None
         self._done = 0
 
     def __call__(self, done: int, total: int) -> None:

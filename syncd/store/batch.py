@@ -12,10 +12,10 @@ from typing import Any
 from zlib import crc32
 
 from sqlalchemy import (
-    Alias,
-    ColumnElement,
+        ColumnElement,
     Connection,
     Engine,
+    FromClause,
     and_,
     delete,
     func,
@@ -28,6 +28,7 @@ from sqlalchemy import (
 from syncd.content.compression import compress
 from syncd.content.tokens import Token
 from syncd.content.versions import (
+    DIGEST_BYTES,
     Version,
     add_marks,
     chunk_digest,
@@ -288,9 +289,11 @@ class TallyChange:
 
     def apply(self, connection: Connection, type_name: str) -> None:
         """Write the type's row; the clock is locked, so nobody else does."""
-        present = connection.execute(select(tally).where(tally.c.type == type_name)).one_or_none()
-        count = self._count + (present.count if present is not None else 0)
-        before = mark_number(present.fingerprint) if present is not None else 0
+        present = connection.execute(
+            select(tally.c.count, tally.c.fingerprint).where(tally.c.type == type_name)
+        ).one_or_none()
+        known, fingerprint = (0, bytes(DIGEST_BYTES)) if present is None else present
+        count, before = self._count + known, mark_number(fingerprint)
         after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
         connection.execute(delete(tally).where(tally.c.type == type_name))
         connection.execute(
@@ -309,7 +312,7 @@ def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
     return missing
 
 
-def _same_object(head: Alias) -> ColumnElement[bool]:
+def _same_object(head: FromClause) -> ColumnElement[bool]:
     return and_(
         head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None)
     )

@@ -71,7 +71,7 @@ def _compiled_insert(
             statement = postgresql.insert(table).on_conflict_do_nothing()
         case _:
             statement = table.insert().prefix_with("IGNORE")
-    values = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118 not a dict
+    values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118 not a dict
     return _compile(statement.values(values), dialect)
 
 

@@ -10,7 +10,7 @@ from syncd.content.versions import Version
 from syncd.errors import TokenLost
 from syncd.store.clock import read_clock
 from syncd.store.schema import commit, version
-from syncd.store.view import PAGE_ROWS, VERSION_COLUMNS, View, live_at
+from syncd.store.view import PAGE_ROWS, VERSION_COLUMNS, View, as_version, live_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _gone(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Ite
             .limit(PAGE_ROWS)
         )
         with engine.connect() as connection:
-            page = [Version(*row) for row in connection.execute(statement)]
+            page = [as_version(row) for row in connection.execute(statement)]
         yield from (Change(old, None) for old in page)
         if len(page) < PAGE_ROWS:
             return
@@ -96,7 +96,7 @@ def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> 
             .limit(PAGE_ROWS)
         )
         with engine.connect() as connection:
-            page = [Version(*row) for row in connection.execute(statement)]
+            page = [as_version(row) for row in connection.execute(statement)]
         olds: dict[tuple[str, str], Version] = {}
         for kind in {new.type for new in page}:
             names = [new.name for new in page if new.type == kind]

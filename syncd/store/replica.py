@@ -16,6 +16,7 @@ from syncd.store.batch import HEAD_KEY, Batch, Clockwork
 from syncd.store.bulk import delete_rows, insert_rows, update_rows
 from syncd.store.clock import lock_clock
 from syncd.store.schema import batch, clock, commit, staged, tally, version
+from syncd.store.view import VERSION_COLUMNS, as_version
 
 REPLICA_BATCH = "replica"
 """The one batch that outlives its process: an interrupted bootstrap goes on from it."""
@@ -47,13 +48,11 @@ class ReplicaBatch(Batch):
         """Return the first part of the object in which an earlier process was interrupted."""
         with self._engine.connect() as connection:
             row = connection.execute(
-                select(
-                    staged.c.type, staged.c.name, staged.c.seq, staged.c.mtime, staged.c.size,
-                    staged.c.lines, staged.c.crc32, staged.c.digest, staged.c.attributes,
-                    staged.c.chunks,
-                ).where(staged.c.batch == _PARTIAL)
-            ).one_or_none()  # fmt: skip
-        return None if row is None else Version(*row)
+                select(*(staged.c[column.name] for column in VERSION_COLUMNS)).where(
+                    staged.c.batch == _PARTIAL
+                )
+            ).one_or_none()
+        return None if row is None else as_version(row)
 
     def _write(self, connection: Connection) -> None:
         super()._write(connection)
@@ -110,7 +109,7 @@ class ReplicaBatch(Batch):
             if not advance:
                 self._recount(connection)
             totals = connection.execute(select(tally.c.count, tally.c.fingerprint)).all()
-            _compare(proof, ((row.count, row.fingerprint) for row in totals))
+            _compare(proof, [(count, fingerprint) for count, fingerprint in totals])
             connection.execute(
                 update(clock).values(
                     epoch=proof.token.epoch,

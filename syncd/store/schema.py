@@ -25,6 +25,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 from sqlalchemy.types import TypeEngine
+
 from syncd.types.base import MAX_NAME_CHARACTERS
 
 metadata = MetaData()

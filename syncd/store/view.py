@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
 
-from syncd.content.compression import decompress
 from syncd.content.chunks import MAX_CHUNK_BYTES
+from syncd.content.compression import decompress
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, add_marks, mark_number
 from syncd.errors import NoSuchObject, StoreError, ViewGone
@@ -83,7 +83,7 @@ class View:
             if exact:
                 statement = statement.where(version.c.name == pattern)
             with self._reading() as connection:
-                page = [Version(*row) for row in connection.execute(statement)]
+                page = [as_version(row) for row in connection.execute(statement)]
             for present in page:
                 if pattern is None or exact or fnmatch.fnmatchcase(present.name, pattern):
                     if limit is not None:
@@ -111,7 +111,7 @@ class View:
                 rows = connection.execute(
                     select(*VERSION_COLUMNS).where(self._live([type_name]), version.c.name.in_(part))
                 )
-                found |= {row.name: Version(*row) for row in rows}
+                found |= {row.name: as_version(row) for row in rows}
         return found
 
     def present(self, type_name: str, name: str) -> Present | None:
@@ -172,10 +172,11 @@ class View:
                 rows = connection.execute(
                     select(tally.c.count, tally.c.fingerprint).where(tally.c.type.in_(types))
                 ).all()
-                fingerprint = 0
-                for row in rows:
-                    fingerprint = add_marks(fingerprint, gained=mark_number(row.fingerprint))
-                return Totals(sum(row.count for row in rows), fingerprint)
+                count = fingerprint = 0
+                for objects, marks in rows:
+                    count += objects
+                    fingerprint = add_marks(fingerprint, gained=mark_number(marks))
+                return Totals(count, fingerprint)
         return self.recount(types)
 
     def recount(self, types: Sequence[str]) -> Totals:
@@ -206,6 +207,11 @@ class Content:
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of all chunks, in order."""
         return self._view.content(self._version)
+
+
+def as_version(row: Any) -> Version:
+    """Return the version of a row of VERSION_COLUMNS."""
+    return Version(*row)
 
 
 def live_at(seq: int, table: Any = version) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ the client treat all types alike. To add one: a file beside this one, registered
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, ClassVar
+from typing import IO, Any, ClassVar
 
 from syncd.content.versions import ContentReader, Version
 from syncd.errors import IllegalValue, NotSupported
@@ -60,7 +60,7 @@ class DataType(ABC):
         """Return the one form of a name. Raises IllegalValue."""
 
     @abstractmethod
-    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+    def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Return content that came over the wire in canonical form. Raises InvalidContent."""
 
     def settle(self, prepared: Prepared, present: Present | None) -> Prepared | None:
@@ -70,7 +70,7 @@ class DataType(ABC):
         """
         return prepared
 
-    def patch(self, present: Present, diff: BinaryIO) -> Prepared:
+    def patch(self, present: Present, diff: IO[bytes]) -> Prepared:
         """Return the content with a text diff applied. Raises InvalidContent, MovedOn."""
         raise NotSupported(f"{self.name} cannot be patched; put them whole")
 

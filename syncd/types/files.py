@@ -4,7 +4,7 @@ Names never leave the folder: no absolute path, no empty, `.` or `..` part, no c
 """
 
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import IO
 
 from syncd.content.chunks import cut_stream
 from syncd.content.versions import Version
@@ -37,7 +37,7 @@ class Files(DataType):
             raise IllegalValue(f"{name!r}: a file's name has no empty, . or .. parts")
         return name
 
-    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+    def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Take the bytes as they are."""
         mode, mtime = options.get("mode"), options.get("mtime")
         try:
@@ -51,7 +51,7 @@ class Files(DataType):
             raise IllegalValue(f"mode={mode} (octal) or mtime={mtime} is not a number") from None
 
     def prepare_file(
-        self, name: str, stream: BinaryIO, *, mode: int, mtime: int | None
+        self, name: str, stream: IO[bytes], *, mode: int, mtime: int | None
     ) -> Prepared:
         """Return a file's content, ready to be cut. Raises IllegalValue for the name or mode."""
         if mode & ~_MODE_BITS or mode < 0:

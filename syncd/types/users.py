@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import IO
 
 from syncd.content.chunks import cut_lines
 from syncd.content.versions import Version
@@ -43,7 +43,7 @@ class Users(DataType):
             )
         return name.lower()
 
-    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+    def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Take a role and an Argon2id hash in PHC form."""
         if "role" not in options:
             raise IllegalValue("role= is missing: reader, replica, operator or admin")

@@ -7,7 +7,7 @@ signed cannot be re-numbered here, the signer has to.
 
 from collections.abc import Mapping
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import IO
 
 from syncd.content.chunks import cut_lines, recut
 from syncd.content.textdiff import parse_diff
@@ -38,7 +38,7 @@ class Zones(DataType):
         except InvalidContent as error:
             raise IllegalValue(str(error)) from None
 
-    def prepare(self, name: str, stream: BinaryIO, options: Mapping[str, str]) -> Prepared:
+    def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Read master-file text that came over the wire: nothing is included from this machine."""
         zone = self.check_name(name)
         prepared = prepare_zone(stream, origin=zone)
@@ -74,7 +74,7 @@ class Zones(DataType):
         prepared.chunks = chain([head], rest, chunks)
         return prepared
 
-    def patch(self, present: Present, diff: BinaryIO) -> Prepared:
+    def patch(self, present: Present, diff: IO[bytes]) -> Prepared:
         """Apply `-record` / `+record` lines; touches only the chunks that a record falls into."""
         lines = diff.read().decode("utf-8", "replace").splitlines()
         patch = ZonePatch(present.version.name, parse_diff(lines), present.content)
@@ -98,7 +98,7 @@ class Zones(DataType):
 
 
 def prepare_zone(
-    stream: BinaryIO, *, origin: str, path: str | None = None, include: Include | None = None
+    stream: IO[bytes], *, origin: str, path: str | None = None, include: Include | None = None
 ) -> Prepared:
     """Read a master file and return the zone, named by its SOA. Raises InvalidContent."""
     return prepared_text(read_zone(stream, origin=origin, path=path, include=include))

@@ -1,0 +1,59 @@
+# Two commands on a fresh Debian machine with Python 3.11: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What the tests and the benchmark run against; installed only where something of it is missing.
+DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: help demo test check lint types layers unit readme bench packages clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/syncd: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/dev-installed: pyproject.toml $(BIN)/syncd
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(BIN)/syncd  ## show the main job end to end in a temporary folder
+	$(BIN)/syncd demo
+
+packages:  ## install the name servers that tests and benchmark use
+	@missing=; for package in $(DEBIAN_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  $(SUDO) apt-get update -qq && \
+	  $(SUDO) sh -c "printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d" && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	  status=$$?; $(SUDO) rm -f /usr/sbin/policy-rc.d; exit $$status; \
+	fi
+
+lint: $(VENV)/dev-installed  ## style
+	$(BIN)/ruff check syncd syncclient tests bench
+	$(BIN)/ruff format --check syncd syncclient tests bench
+
+types: $(VENV)/dev-installed  ## types
+	$(BIN)/mypy
+
+layers: $(VENV)/dev-installed  ## imports only point down
+	$(BIN)/lint-imports
+
+unit: $(VENV)/dev-installed packages  ## all tests, transcripts and README commands among them
+	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n 2 --dist loadfile
+
+check: lint types layers  ## everything but the tests
+
+test: check unit  ## everything
+
+bench: $(VENV)/dev-installed packages  ## measure beside Knot, BIND and rsync
+	PATH="/usr/sbin:$$PATH" $(BIN)/python -m bench.run $(BENCH)
+
+clean:  ## remove what the above made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/data
