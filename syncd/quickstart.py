@@ -1,0 +1,22 @@
+"""A quick start and end for commands that live a quarter of a second.
+
+Measured on `syncclient resync`: collecting garbage while modules are imported, and once more over all of them when
+the interpreter ends, is 70 of 300 ms.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_THRESHOLDS = (50_000, 20, 20)
+"""Objects made before a collection: rare enough for imports, often enough for a daemon."""
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Collect garbage rarely inside, and not at all over what is left when the process ends."""
+    gc.set_threshold(*_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.freeze()
