@@ -1,7 +1,7 @@
 """Our own side, measured over the command line alone: whole processes, from exec to exit.
 
 A figure therefore holds the start of the interpreter and every import, and what it measures is
-durable: the process has ended. Only `change_while_watching` would need the library.
+durable: the process has ended. Only `change_while_watching` uses the library, to send its patch.
 """
 
 import os
@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import median
 from typing import Self
 
+import trio
+
 from bench.compilezone import of_runs
 from bench.daemon import Daemon
 from bench.datasets import Dataset
@@ -22,6 +24,7 @@ from bench.measure import BenchmarkError, Figure, ProcessMeasurement, Stopwatch,
 from bench.peers import check_complete, file_serial
 from bench.proxy import CountingProxy, Direction, Run, round_trips
 from bench.zone_edit import Difference, EditedZone
+from syncclient import Client
 
 NAME = "syncd"
 _REPLICA = "replica"
@@ -31,6 +34,7 @@ _PASSWORD = "only on loopback, only for this run"
 _READY = re.compile(rb":(\d+)\s*$", re.MULTILINE)
 _READY_S = 60.0
 _SETUP_S = 900.0
+_LOOK_S = 0.002
 
 
 def available() -> bool:
@@ -139,6 +143,11 @@ class Replica:
     def resync(self, address: str, limit_s: float = _SETUP_S) -> ProcessMeasurement:
         return _run("syncclient", "resync", address, *self._options, timeout_s=limit_s)
 
+    def watch(self, address: str) -> Daemon:
+        """Start a process that follows every commit."""
+        words = [_program("syncclient"), "resync", address, *self._options, "--watch"]
+        return Daemon(words, self.zones.parent / "watch.log", env={"SYNC_PASSWORD": _PASSWORD})
+
     def check_serial(self, name: str, serial: int) -> None:
         """Raise BenchmarkError unless a zone file holds the serial."""
         found = file_serial(self.zones / name)
@@ -241,13 +250,39 @@ def change_one_record(data: Dataset, work: Path, repeat: int, limit_s: float) ->
 
 
 def change_while_watching(data: Dataset, work: Path, repeat: int, limit_s: float) -> Figure:
-    """From the exec of `syncclient patch` until a watching replica holds the new serial on disk.
+    """From sending the patch, in a session that is logged in, until a watching replica, a process of
+    its own, has the new serial in its zone file; the store holds it before."""
+    path = data.files()[0].path
+    edited = EditedZone(path)
+    with Source(path, work / "source") as source:
+        replica = Replica(work / "replica")
+        replica.bootstrap(source.address(), limit_s)
+        with replica.watch(source.address()) as watcher:
+            samples = [
+                trio.run(_patch_and_wait, source.address(_EDITOR), edited, replica.zones / path.name)
+                for _ in range(repeat + 1)
+            ][1:]  # the first also waits for the watcher to start
+            watcher.check_running()
+            peak_kib = watcher.peak_kib
+    return Figure(
+        seconds=median(samples),
+        samples_seconds=tuple(samples),
+        peak_kib_primary=source.peak_kib,
+        peak_kib_secondary=peak_kib,
+    )
 
-    TO BE FILLED IN once the library offers a watching replica in one process: start it against a
-    `Source`, wait until it has caught up, then for each change patch as above and wait with
-    `peers.wait_for_file_serial` on the replica's zone file.
-    """
-    raise NotImplementedError
+
+async def _patch_and_wait(address: str, edited: EditedZone, file: Path) -> float:
+    change = edited.change()
+    async with Client.connect(address, _PASSWORD) as client:
+        await client.noop()
+        present = (await client.info("zones", edited.zone)).rows[0]["digest"]
+        watch = Stopwatch()
+        await client.patch("zones", edited.zone, [change.diff.encode()], digest=present)
+        with trio.fail_after(_READY_S):
+            while file_serial(file) != change.serial:
+                await trio.sleep(_LOOK_S)
+        return watch.seconds
 
 
 def token_lost(

@@ -26,7 +26,9 @@ def main() -> int:
     # An end from outside must unwind as Ctrl-C does, so that no server is left behind.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as parent:
+    # Beside the data sets, never in /tmp: ours and the peers write to the same, roomy file system.
+    arguments.data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=arguments.data.resolve()) as parent:
         bench = Bench(
             data=arguments.data.resolve(),
             work=Path(parent),
