@@ -5,8 +5,10 @@ node, and after an edit all cuts from the next common one on are the same as bef
 were measured against real zone updates; change them only with a measurement.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from itertools import accumulate, islice
+from typing import IO
 from zlib import crc32
 
 MIN_LINES = 32
@@ -16,6 +18,9 @@ _CUT_MASK = 0x7F
 
 MAX_TEXT_BYTES = 128 * 1024
 """A chunk of lines is also cut when it has this many bytes, so that one always fits a block."""
+
+_BATCH_LINES = 2048
+"""Lines looked at together: the loop over single lines runs in C."""
 
 _MIN_FILE_BYTES, _AVERAGE_FILE_BYTES, _MAX_FILE_BYTES = 16 * 1024, 64 * 1024, 256 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024
@@ -41,7 +46,6 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
     so the result is that of `cut_lines` on all lines, at the cost of the lines that moved.
     """
     pending: list[bytes] = []
-    size_bytes = 0
     head_missing = head_lines
     for part in parts:
         if isinstance(part, bytes):
@@ -50,28 +54,43 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
                 yield part
                 continue
             part = part.splitlines(keepends=True)
-        for line in part:
-            pending.append(line)
-            size_bytes += len(line)
-            count = len(pending)
+        lines = iter(part)
+        while batch := list(islice(lines, _BATCH_LINES)):
+            pending += batch
             if head_missing:
-                head_missing -= 1
-                if head_missing:
+                if len(pending) < head_missing:
                     continue
-            elif not (
-                (count >= MIN_LINES and not crc32(line) & _CUT_MASK)
-                or count >= MAX_LINES
-                or size_bytes >= MAX_TEXT_BYTES
-            ):
-                continue
-            yield b"".join(pending)
-            pending = []
-            size_bytes = 0
+                yield b"".join(pending[:head_missing])
+                del pending[:head_missing]
+                head_missing = 0
+            position = 0
+            for end in _cuts(pending):
+                yield b"".join(pending[position:end])
+                position = end
+            del pending[:position]
     if pending:
         yield b"".join(pending)
 
 
-def cut_stream(stream: BinaryIO) -> Iterator[bytes]:
+def _cuts(lines: list[bytes]) -> Iterator[int]:
+    """Yield where chunks of `lines` end, as far as that can be said without the lines after them."""
+    marked = [at for at, line in enumerate(lines, 1) if not crc32(line) & _CUT_MASK]
+    start = 0
+    while start < len(lines):
+        following = bisect_left(marked, start + MIN_LINES)
+        end = start + MAX_LINES
+        if following < len(marked):
+            end = min(end, marked[following])
+        if sum(map(len, lines[start:end])) >= MAX_TEXT_BYTES:
+            sizes = accumulate(map(len, lines[start:end]))
+            end = start + next(at for at, size in enumerate(sizes, 1) if size >= MAX_TEXT_BYTES)
+        if end > len(lines):
+            return
+        yield end
+        start = end
+
+
+def cut_stream(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the chunks of a byte stream, 64 KiB on average (FastCDC), in flat memory."""
     from fastcdc import fastcdc  # brings in a command line library; only files need it
 

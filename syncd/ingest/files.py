@@ -64,7 +64,11 @@ def import_files(
 def _walk(folder: Path, root: Path) -> list[Path]:
     """Return the files below a folder, in order; refuses what is neither file nor folder."""
     found: list[Path] = []
-    for parent, folders, names in os.walk(folder):
+
+    def refuse(error: OSError) -> None:
+        raise InvalidContent(error.strerror or str(error), path=str(error.filename)) from None
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
         for name in sorted(folders):
             if (Path(parent) / name).is_symlink():
                 raise InvalidContent("is a link to a folder", path=str(Path(parent) / name))

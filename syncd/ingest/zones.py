@@ -4,6 +4,8 @@ Files are read some at a time, so that memory stays flat however many there are,
 holds; a zone in which nothing changed makes no version.
 """
 
+import fnmatch
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -44,9 +46,12 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class MasterFile:
-    """A file to read: `base` is the folder below which it may include others."""
+    """A file to read: `base` is the folder below which it may include others.
 
-    path: Path
+    The path is a text, as there may be 100,000 of them in memory.
+    """
+
+    path: str
     base: Path
 
 
@@ -58,16 +63,27 @@ def find_master_files(paths: Sequence[Path]) -> list[MasterFile]:
     found: list[MasterFile] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted({file for glob in _ZONE_FILES for file in path.rglob(glob)})
-            files = [file for file in inside if file.is_file()]
-            if not files:
+            inside = _master_files_in(path)
+            if not inside:
                 raise InvalidContent(f"no master files ({', '.join(_ZONE_FILES)})", path=str(path))
-            found += [MasterFile(file, path) for file in files]
+            found += [MasterFile(file, path) for file in inside]
         elif path.exists():
-            found.append(MasterFile(path, path.parent))
+            found.append(MasterFile(str(path), path.parent))
         else:
             raise InvalidContent("there is no such file or folder", path=str(path))
     return found
+
+
+def _master_files_in(folder: Path) -> list[str]:
+    """Return the paths of the master files below a folder, in order."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in _ZONE_FILES):
+                path = os.path.join(parent, name)
+                if os.path.isfile(path):
+                    found.append(path)
+    return sorted(found)
 
 
 def import_zones(
@@ -85,7 +101,7 @@ def import_zones(
 
     `origin` is what relative names stand under; by default the zone that the file's name suggests. With
     `keep_going` the good zones are taken and the bad listed; without it, raises InvalidContent for the first bad
-    one and changes nothing. With `delete_others`, zones that no file holds go.
+    one and changes nothing. With `delete_others`, zones that no file holds go, unless a file failed.
     """
     result = Imported(None)
     seen: dict[str, str] = {}
@@ -98,9 +114,9 @@ def import_zones(
                     if zone.name in seen:
                         raise InvalidContent(
                             f"zone {zone.name} stands in {seen[zone.name]} as well",
-                            path=str(file.path),
+                            path=file.path,
                         )
-                    seen[zone.name] = str(file.path)
+                    seen[zone.name] = file.path
                     prepared.append((file, zone))
                 except InvalidContent as error:
                     if not keep_going:
@@ -108,7 +124,9 @@ def import_zones(
                     result.failed.append(error)
             _put(store, batch, prepared, keep_going, result)
             progress(len(group))
-        if delete_others:
+        if delete_others and result.failed:
+            result.warnings.append("nothing was deleted: a file that failed may be a zone's")
+        elif delete_others:
             for version in store.view().versions(["zones"]):
                 if version.name not in seen:
                     batch.delete(version)
@@ -124,7 +142,7 @@ def _groups(files: Sequence[MasterFile]) -> Iterator[list[MasterFile]]:
     size_bytes = 0
     for file in files:
         group.append(file)
-        size_bytes += file.path.stat().st_size
+        size_bytes += _size_bytes(file.path)
         if len(group) >= _GROUP_FILES or size_bytes >= _GROUP_BYTES:
             yield group
             group, size_bytes = [], 0
@@ -132,17 +150,24 @@ def _groups(files: Sequence[MasterFile]) -> Iterator[list[MasterFile]]:
         yield group
 
 
+def _size_bytes(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # reading it says what is wrong
+
+
 def _prepare(file: MasterFile, origin: str | None) -> Prepared:
     try:
-        with file.path.open("rb") as stream:
+        with open(file.path, "rb") as stream:
             return prepare_zone(
                 stream,
-                origin=origin or zone_of_file_name(file.path.name),
-                path=str(file.path),
+                origin=origin or zone_of_file_name(os.path.basename(file.path)),
+                path=file.path,
                 include=_includer(file.base),
             )
     except OSError as error:
-        raise InvalidContent(error.strerror or str(error), path=str(file.path)) from None
+        raise InvalidContent(error.strerror or str(error), path=file.path) from None
 
 
 def _put(
@@ -165,7 +190,7 @@ def _put(
                 result.warnings += zone.warnings
             result.objects += 1
         except InvalidContent as error:
-            named = error if error.path else InvalidContent(error.reason, path=str(file.path))
+            named = error if error.path else InvalidContent(error.reason, path=file.path)
             if not keep_going:
                 raise named from None
             result.failed.append(named)
