@@ -9,9 +9,11 @@ ProtocolViolation.
 """
 
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import trio
 
@@ -22,6 +24,8 @@ from syncd.errors import ConnectionFailed, IllegalValue, ProtocolViolation
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
 from syncd.protocol.fields import escape, split_fields, value_field
+
+T = TypeVar("T")
 
 _CONNECT_S = 10.0
 """How long a server may take to accept the connection."""
@@ -115,7 +119,8 @@ class Client:
 
     async def time(self) -> int:
         """TIME: the server's clock, seconds since 1970."""
-        return int((await self.command("TIME")).text.split("|")[0])
+        text = (await self.command("TIME")).text
+        return _understood("TIME", text, lambda: int(text.split("|")[0]))
 
     async def server_info(self) -> list[str]:
         """INFO: Citadel's 25 lines, then key=value."""
@@ -138,7 +143,7 @@ class Client:
         argument = sync_request(type_name, "info", [pattern] if pattern else [], at=at)
         heading, lines = await self.listing("SYNC", argument)
         columns = data_type(type_name).columns
-        rows = [dict(zip(columns, split_fields(line), strict=True)) for line in lines]
+        rows = [_understood("info", line, partial(_row, columns, line)) for line in lines]
         return Info(parse_proof(heading), rows)
 
     async def names(self, type_name: str) -> list[str]:
@@ -216,8 +221,7 @@ class Client:
     async def freeze(self, wait_s: int = 0, expire_s: int = 60) -> Frozen:
         """SNGL: the source stands still until `release`, or `expire_s` without a command."""
         reply = await self.command("SNGL", f"{wait_s}|{expire_s}")
-        token, expire, others = reply.text.split("|")
-        return Frozen(Token.parse(token), int(expire), int(others))
+        return _understood("SNGL", reply.text, lambda: _frozen(*reply.text.split("|")))
 
     async def release(self) -> None:
         """ESNG."""
@@ -238,7 +242,8 @@ class Client:
         await self.log_in()
         await self.connection.reply()
         self._watches = True
-        return Token.parse((await self.connection.reply()).text)
+        text = (await self.connection.reply()).text
+        return _understood("watch", text, lambda: Token.parse(text))
 
     async def wait_for_commit(self, types: str, present: Token, poll_s: float) -> None:
         """Wait until the source is beyond `present`, or `poll_s` seconds, up to a tenth more."""
@@ -251,7 +256,9 @@ class Client:
     async def _next_commit(self) -> Token | None:
         """Return the token of the next notice, None if it is about something else."""
         kind, *fields = (await self.connection.notice()).text.split("|")
-        return Token.parse(fields[0]) if kind == "commit" else None
+        if kind != "commit":
+            return None
+        return _understood("a notice", "|".join(fields), lambda: Token.parse(fields[0]))
 
     async def quit(self) -> None:
         """QUIT."""
@@ -279,5 +286,21 @@ def parse_proof(text: str) -> Proof:
 def _parse_written(text: str) -> tuple[Token | None, list[str]]:
     if text == "unchanged":
         return None, []
-    token, *warnings = text.split("|")
-    return Token.parse(token), warnings
+    token, *warnings = _understood("a write", text, lambda: split_fields(text))
+    return _understood("a write", text, lambda: Token.parse(token)), warnings
+
+
+def _understood(what: str, text: str, read: Callable[[], T]) -> T:
+    """Return what `read` makes of an answer. Raises ProtocolViolation if it cannot be read."""
+    try:
+        return read()
+    except (IllegalValue, ValueError, TypeError, IndexError):
+        raise ProtocolViolation(f"{what} answered {text!r:.120}") from None
+
+
+def _row(columns: Sequence[str], line: str) -> dict[str, str]:
+    return dict(zip(columns, split_fields(line), strict=True))
+
+
+def _frozen(token: str, expire_s: str, others: str) -> Frozen:
+    return Frozen(Token.parse(token), int(expire_s), int(others))

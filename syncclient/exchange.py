@@ -1,7 +1,7 @@
 """Long answers, taken in a thread while more of them come in.
 
-Every answer is read to its end, also after one was refused or could not be taken: so the connection can be
-used again afterwards, whatever happened.
+Every answer is read to its end, also after one was refused or could not be taken: so the connection
+can be used again afterwards, whatever happened.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from syncclient.client import Client
-from syncd.errors import Refused, SyncError
+from syncd.errors import ConnectionFailed, Refused, SyncError
 from syncd.protocol.events import Reply
 
 _BLOCKS_AHEAD = 4
@@ -27,21 +27,28 @@ async def exchange(client: Client, requests: Sequence[str], take: Take) -> list[
     send, receive = trio.open_memory_channel[tuple[int, bytes]](_BLOCKS_AHEAD)
     finals: list[Reply] = []
     errors: list[SyncError] = []
+    cut_short: list[ConnectionFailed] = []
     for request in requests:
         client.connection.send("SYNC", request)
 
     async def fetch() -> None:
         async with send:
-            await client.log_in()
-            for index in range(len(requests)):
-                try:
-                    async for part in client.connection.answer():
-                        if isinstance(part, Reply):
-                            finals.append(part)
-                        elif not errors:
-                            await send.send((index, part))
-                except Refused as error:
-                    errors.append(error)
+            try:
+                await client.log_in()
+                for index in range(len(requests)):
+                    await fetch_one(index)
+            except ConnectionFailed as error:
+                cut_short.append(error)  # what came before it is taken all the same
+
+    async def fetch_one(index: int) -> None:
+        try:
+            async for part in client.connection.answer():
+                if isinstance(part, Reply):
+                    finals.append(part)
+                elif not errors:
+                    await send.send((index, part))
+        except Refused as error:
+            errors.append(error)
 
     async def apply() -> None:
         async for index, block in receive:
@@ -58,8 +65,8 @@ async def exchange(client: Client, requests: Sequence[str], take: Take) -> list[
             nursery.start_soon(apply)
     except BaseExceptionGroup as group:
         raise _first_error(group) from None
-    if errors:
-        raise errors[0]
+    for error in (*errors, *cut_short):
+        raise error
     return finals
 
 

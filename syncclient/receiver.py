@@ -1,31 +1,20 @@
 """Objects as they come out of a stream: verified, and staged in the replica's batch.
 
-Nothing is believed: each chunk is hashed, each object's digest, size and CRC-32 are compared with what its
-head says. What does not fit raises VerificationFailed before anything is visible.
+Nothing is believed: each chunk is hashed, each object's digest, size, lines and CRC-32 are compared with
+what its head says. What does not fit raises VerificationFailed before anything is visible.
 """
 
-from zlib import crc32
-
 from syncclient.newfolder import NewFolder, Piece
+from syncclient.verification import ContentCheck, version_of
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import compress, decompress, decompress_against
 from syncd.content.messages import BlockReader, Gone, Head, Opening
 from syncd.content.splices import Splice, apply_splices, dictionary_range
 from syncd.content.tokens import Token
-from syncd.content.versions import Version, chunk_digest, object_digest
-from syncd.errors import ProtocolViolation, VerificationFailed
+from syncd.content.versions import Version, chunk_digest
+from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.store import ReplicaBatch, View
 from syncd.types import data_type
-
-
-def version_of(head: Head, chunks: bytes) -> Version:
-    """Return the version that a head describes, with its chunks. Raises VerificationFailed."""
-    if object_digest(chunks) != head.digest:
-        raise VerificationFailed(f"{head.type} {head.name}: its chunks have not the stated digest")
-    return Version(
-        head.type, head.name, head.seq, head.mtime, head.size, head.lines, head.crc32, head.digest,
-        head.attributes, chunks,
-    )  # fmt: skip
 
 
 class BootstrapReceiver:
@@ -44,9 +33,10 @@ class BootstrapReceiver:
         self._reader = BlockReader()
         self._resumed = partial
         self._head: Head | None = None
+        self._check: ContentCheck | None = None
         self._digests: list[bytes] = []
         self._missing = 0
-        self._size = self._lines = self._crc32 = 0
+        self._last = ("", "")
         self.token: Token | None = None
         self.total = 0
         self.received = 0
@@ -69,7 +59,6 @@ class BootstrapReceiver:
         if self._zones is not None:
             self._zones.take(self._pieces)
             self._pieces = []
-        self._batch.keep_partial(self._partial())
 
     def finish(self) -> None:
         """Check that the stream did not end inside an object."""
@@ -77,7 +66,10 @@ class BootstrapReceiver:
             raise ProtocolViolation(f"the stream ends with {self._missing} chunks missing")
 
     def _open(self, opening: Opening) -> None:
-        self.token, self.total = Token.parse(opening.token), opening.count
+        try:
+            self.token, self.total = Token.parse(opening.token), opening.count
+        except IllegalValue as error:
+            raise ProtocolViolation(f"the bootstrap opens with no token: {error}") from None
         if self._batch.copies is None:
             self._batch.copies = self.token
         elif self._batch.copies != self.token:
@@ -86,6 +78,9 @@ class BootstrapReceiver:
     def _begin(self, head: Head) -> None:
         if self._missing:
             raise ProtocolViolation(f"{head.name} begins before the object before it ended")
+        if (head.type, head.name) <= self._last:
+            raise ProtocolViolation(f"{head.type} {head.name} comes out of its order, or twice")
+        self._last = (head.type, head.name)
         if head.chunks is not None:
             self.listed.append(head)
             return
@@ -93,52 +88,45 @@ class BootstrapReceiver:
             raise ProtocolViolation(f"{head.name} comes as a change where it should come whole")
         self._head, self._missing = head, head.bodies
         self._digests = []
-        self._size = self._lines = self._crc32 = 0
+        self._check = ContentCheck(head)
         resumed, self._resumed = self._resumed, None
         if resumed is not None:
             if (resumed.type, resumed.name, resumed.digest) != (head.type, head.name, head.digest):
                 raise VerificationFailed(f"{head.name} is not where the bootstrap was interrupted")
             self._digests = resumed.chunk_digests()
-            self._size, self._lines = resumed.size, resumed.lines
-            self._crc32 = resumed.crc32
+            self._check.go_on_from(resumed)
         if not self._missing:
             self._end(head)
 
     def _take_chunk(self, body: bytes) -> None:
         head = self._head
-        if head is None or not self._missing:
+        if head is None or self._check is None:
             raise ProtocolViolation("a chunk that belongs to no object")
         content = decompress(body, MAX_CHUNK_BYTES)
         digest = chunk_digest(content)
         self._digests.append(digest)
-        self._batch.add_chunk(digest, len(content), body)
-        self._size += len(content)
-        self._crc32 = crc32(content, self._crc32)
+        self._check.add(content)
+        self._missing -= 1
         if self._zones is not None and head.type == "zones":
             self._pieces.append((head.name, content))
-        if head.lines:
-            self._lines += content.count(b"\n")
-        self._missing -= 1
+        self._batch.add_chunk(digest, len(content), body)
         if not self._missing:
             self._end(head)
 
     def _end(self, head: Head) -> None:
-        if (self._size, self._crc32, self._lines) != (head.size, head.crc32, head.lines):
-            raise VerificationFailed(
-                f"{head.type} {head.name}: size, lines or CRC-32 are not those stated"
-            )
-        self._head = None
-        self._batch.keep_partial(None)
+        assert self._check is not None
+        self._check.finish()
+        self._head = self._check = None
         self._batch.add_version(version_of(head, b"".join(self._digests)))
         self.received += 1
 
-    def _partial(self) -> Version | None:
+    def partial(self) -> Version | None:
         """Return the first part of the object under way, its digest being that of the whole."""
-        head = self._head
-        if head is None or not self._digests:
+        head, check = self._head, self._check
+        if head is None or check is None or not self._digests:
             return None
         return Version(
-            head.type, head.name, head.seq, head.mtime, self._size, self._lines, self._crc32,
+            head.type, head.name, head.seq, head.mtime, check.size, check.lines, check.crc32,
             head.digest, head.attributes, b"".join(self._digests),
         )  # fmt: skip
 
@@ -151,7 +139,10 @@ class DeltaReceiver:
         self._view = view
         self._reader = BlockReader()
         self._head: Head | None = None
+        self._check: ContentCheck | None = None
         self._old: list[bytes] = []
+        self._position = 0
+        """Chunks of the old content that the splices so far have kept or dropped."""
         self._splices: list[Splice] = []
         self._inserted: list[bytes] = []
         self.gone: dict[str, int] = {}
@@ -198,44 +189,67 @@ class DeltaReceiver:
             raise ProtocolViolation(f"{head.name} does not come as a change")
         if old is None:
             self.added += 1
+        elif old.seq >= head.seq:
+            raise VerificationFailed(f"{head.type} {head.name} is not newer than what is here")
         else:
             self.replaced[head.type] = self.replaced.get(head.type, 0) + 1
-        self._head = head
+        self._head, self._check = head, ContentCheck(head)
         self._old = [] if old is None else old.chunk_digests()
+        self._position = 0
         self._splices, self._inserted = [], []
+        if old is not None and not head.splices:
+            self._check.go_on_from(old)
+        else:
+            self._read_kept()
         self._advance()
+
+    def _read_kept(self) -> None:
+        """Check the content that stays, up to the next splice or to the end."""
+        assert self._head is not None
+        assert self._head.splices is not None
+        assert self._check is not None
+        coming = self._head.splices[len(self._splices) :]
+        kept = self._old[self._position :]
+        if coming:
+            kept = kept[: coming[0].keep]
+        for body in self._view.bodies_in_order(kept):
+            self._check.add(decompress(body, MAX_CHUNK_BYTES))
 
     def _advance(self) -> None:
         """Close every splice that has all its chunks; at the last one, the object is complete."""
         head = self._head
         assert head is not None
         assert head.splices is not None
+        assert self._check is not None
         while len(self._splices) < len(head.splices):
             shape = head.splices[len(self._splices)]
             if len(self._inserted) < shape.inserted:
                 return
             self._splices.append(Splice(shape.keep, shape.drop, tuple(self._inserted)))
             self._inserted = []
+            self._position += shape.keep + shape.drop
+            self._read_kept()
         chunks = b"".join(apply_splices(self._old, self._splices))
+        self._check.finish()
         self._batch.add_version(version_of(head, chunks))
-        self._head = None
+        self._head = self._check = None
 
     def _take_chunk(self, body: bytes) -> None:
         head = self._head
-        if head is None or head.splices is None:
+        if head is None or head.splices is None or self._check is None:
             raise ProtocolViolation("a chunk that belongs to no object")
         shape = head.splices[len(self._splices)]
-        position = sum(s.keep + s.drop for s in self._splices) + shape.keep
-        low, high = dictionary_range(shape.drop, shape.inserted, len(self._inserted))
-        dropped = self._old[position + low : position + high]
         if shape.drop:
-            bodies = self._view.bodies(dropped)
-            dictionary = b"".join(decompress(bodies[d], MAX_CHUNK_BYTES) for d in dropped)
+            low, high = dictionary_range(shape.drop, shape.inserted, len(self._inserted))
+            begin = self._position + shape.keep
+            dropped = self._view.bodies_in_order(self._old[begin + low : begin + high])
+            dictionary = b"".join(decompress(old, MAX_CHUNK_BYTES) for old in dropped)
             content = decompress_against(body, dictionary, MAX_CHUNK_BYTES)
             body = compress(content)
         else:
             content = decompress(body, MAX_CHUNK_BYTES)
         digest = chunk_digest(content)
+        self._check.add(content)
         self._batch.add_chunk(digest, len(content), body)
         self._inserted.append(digest)
         self._advance()

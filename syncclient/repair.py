@@ -11,7 +11,8 @@ import trio
 
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange
-from syncclient.receiver import BootstrapReceiver, version_of
+from syncclient.receiver import BootstrapReceiver
+from syncclient.verification import ContentCheck, version_of
 from syncd.content.buckets import (
     MARK_BYTES,
     add_mark,
@@ -23,9 +24,9 @@ from syncd.content.buckets import (
 )
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
-from syncd.content.messages import Head
+from syncd.content.messages import BlockReader, Head
 from syncd.content.tokens import Proof
-from syncd.content.versions import chunk_digest
+from syncd.content.versions import chunk_digest, split_digests
 from syncd.errors import ProtocolViolation, VerificationFailed
 from syncd.protocol.connection import MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
@@ -61,6 +62,7 @@ class Repair:
 
     async def stage(self) -> Proof:
         """Stage everything that differs; return the proof that the result has to stand."""
+        await trio.to_thread.run_sync(self.batch.discard)
         view = await trio.to_thread.run_sync(self._store.view)
         held = await trio.to_thread.run_sync(self._store.held_types)
         count = (await trio.to_thread.run_sync(view.totals, held)).count
@@ -96,11 +98,10 @@ class Repair:
         view = self._store.view()
         sums = [0] * (1 << bits)
         placed: list[list[tuple[Key, bytes]]] = [[] for _ in sums]
-        for version in view.versions(held):
-            number = bucket_of(version.type, version.name, bits)
-            mark = version.mark
+        for kind, name, mark in view.marks(held):
+            number = bucket_of(kind, name, bits)
             sums[number] = add_mark(sums[number], mark)
-            placed[number].append(((version.type, version.name), short_mark(mark)))
+            placed[number].append(((kind, name), short_mark(mark)))
         try:
             buckets = differing_buckets(sums, theirs)
         except ValueError as error:
@@ -138,12 +139,10 @@ class Repair:
             self._progress(done, len(wanted))
 
     async def _fetch_listed(self, heads: list[Head]) -> None:
-        """Fetch the chunks that the store does not have of these objects, and stage them."""
-        versions = [version_of(head, head.chunks or b"") for head in heads]
-        missing: dict[bytes, str] = {}
-        for version in versions:
-            for digest in await trio.to_thread.run_sync(self._missing, version.chunks):
-                missing[digest] = version.type
+        """Stage these objects, and fetch the chunks of theirs that the store does not have."""
+        if not heads:
+            return
+        missing = await trio.to_thread.run_sync(self._stage_listed, heads)
         for kind in sorted(set(missing.values())):
             digests = [digest for digest, own in missing.items() if own == kind]
             lines = [
@@ -152,13 +151,30 @@ class Repair:
             ]
             for at in range(0, len(lines), _GROUP_LINES):
                 await self._fetch_chunks(kind, lines[at : at + _GROUP_LINES])
-        for version in versions:
-            self.batch.add_version(version)
+        await trio.to_thread.run_sync(self._check_listed, heads)
 
-    def _missing(self, chunks: bytes) -> list[bytes]:
+    def _stage_listed(self, heads: list[Head]) -> dict[bytes, str]:
+        """Return the chunks that are missing, with the type to ask for them under.
+
+        The objects are staged before it is looked up: so gc takes none of the chunks that are there.
+        """
+        for head in heads:
+            self.batch.add_version(version_of(head, head.chunks or b""))
         self.batch.flush()
+        missing: dict[bytes, str] = {}
         with self._store.engine.connect() as connection:
-            return missing_chunks(connection, chunks)
+            for head in heads:
+                missing |= dict.fromkeys(missing_chunks(connection, head.chunks or b""), head.type)
+        return missing
+
+    def _check_listed(self, heads: list[Head]) -> None:
+        self.batch.flush()
+        view = self._store.view()
+        for head in heads:
+            check = ContentCheck(head)
+            for body in view.bodies_in_order(split_digests(head.chunks or b"")):
+                check.add(decompress(body, MAX_CHUNK_BYTES))
+            check.finish()
 
     async def _fetch_chunks(self, kind: str, lines: list[list[bytes]]) -> None:
         asked = [iter(digests) for digests in lines]
@@ -173,7 +189,9 @@ class Repair:
             raise ProtocolViolation("fewer chunks came than were asked for")
 
     def _take_chunks(self, block: bytes, asked: Iterator[bytes]) -> None:
-        for body in unpack(block):
+        for body in BlockReader().read(block):
+            if not isinstance(body, bytes):
+                raise ProtocolViolation("an object where chunks were asked for")
             content = decompress(body, MAX_CHUNK_BYTES)
             digest = chunk_digest(content)
             if digest != next(asked, None):
@@ -205,7 +223,7 @@ def read_list(block: bytes) -> Iterator[tuple[Key, bytes]]:
             for row in rows:
                 match row:
                     case [str(kind), bytes(packed), bytes(marks)]:
-                        names = decompress(packed, _MAX_LIST_BYTES).decode("utf-8").split("\n")
+                        names = _names(packed)
                         if len(marks) != MARK_BYTES * len(names):
                             raise ProtocolViolation("a list has other numbers of names and marks")
                         for at, name in enumerate(names):
@@ -214,6 +232,13 @@ def read_list(block: bytes) -> Iterator[tuple[Key, bytes]]:
                         raise ProtocolViolation("not a row of a bucket's list")
         case _:
             raise ProtocolViolation("not a bucket's list")
+
+
+def _names(packed: bytes) -> list[str]:
+    try:
+        return decompress(packed, _MAX_LIST_BYTES).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise ProtocolViolation("names that are not UTF-8") from None
 
 
 def _groups(wanted: list[Key]) -> Iterator[list[tuple[str, list[str]]]]:

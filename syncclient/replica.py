@@ -15,19 +15,22 @@ from functools import partial
 import trio
 
 from syncclient.client import Client, parse_proof, sync_request
-from syncclient.exchange import exchange
+from syncclient.exchange import Take, exchange
 from syncclient.guards import check_replica, check_share
 from syncclient.newfolder import NewFolder
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
 from syncclient.repair import Repair
 from syncd.content.tokens import Proof, Token
 from syncd.errors import (
+    ConnectionFailed,
     ProtocolViolation,
+    StoreError,
     TokenLost,
     VerificationFailed,
     ViewGone,
 )
-from syncd.store import Clock, Store
+from syncd.protocol.events import Reply
+from syncd.store import Clock, ReplicaBatch, Store
 
 REPAIR_ATTEMPTS = 3
 EVERY_TYPE = "*"
@@ -99,6 +102,8 @@ class Replica:
         before = connection.bytes_up, connection.bytes_down, connection.round_trips
         if clock.source is None:
             outcome = await self._bootstrap(self._asked_types or EVERY_TYPE)
+            if outcome.path is Path.RESUMED:
+                outcome = await self._catch_up(outcome)
         else:
             outcome = await self._resync(clock)
         return replace(
@@ -115,7 +120,7 @@ class Replica:
             return await self._repair(types)
         try:
             return await self._delta(clock, types)
-        except (TokenLost, VerificationFailed):
+        except (TokenLost, ViewGone, VerificationFailed, StoreError):
             return await self._repair(types)
 
     # Bootstrap
@@ -123,17 +128,26 @@ class Replica:
     async def _bootstrap(self, types: str) -> Outcome:
         batch = await trio.to_thread.run_sync(self._store.replica_batch)
         view = await trio.to_thread.run_sync(batch.resume)
-        if view is None:
-            return await self._receive_everything(types, Path.BOOTSTRAP)
-        try:
-            return await self._receive_everything(types, Path.RESUMED)
-        except (ViewGone, VerificationFailed, TokenLost):
+        if view is None:  # what may be staged is of no one view: an interrupted repair left it
             await trio.to_thread.run_sync(batch.discard)
+        try:
+            path = Path.BOOTSTRAP if view is None else Path.RESUMED
+            return await self._receive_everything(batch, view, types, path)
+        except (ViewGone, VerificationFailed, TokenLost) as error:
+            if view is None and not isinstance(error, ViewGone):
+                raise
             return await self._repair(types)
 
-    async def _receive_everything(self, types: str, path: Path) -> Outcome:
-        batch = await trio.to_thread.run_sync(self._store.replica_batch)
-        view = await trio.to_thread.run_sync(batch.resume)
+    async def _catch_up(self, resumed: Outcome) -> Outcome:
+        """Go on to the source's last commit from the view that an earlier run had begun to copy."""
+        clock = await trio.to_thread.run_sync(self._store.clock)
+        later = await self._resync(clock)
+        path = Path.REPAIR if later.path is Path.REPAIR else Path.RESUMED
+        return replace(later, path=path, changed=resumed.changed + later.changed)
+
+    async def _receive_everything(
+        self, batch: ReplicaBatch, view: Token | None, types: str, path: Path
+    ) -> Outcome:
         after = await trio.to_thread.run_sync(batch.last_staged)
         interrupted = await trio.to_thread.run_sync(batch.partial)
         argument = sync_request(
@@ -145,13 +159,14 @@ class Replica:
         )
         zones = None if view is not None or self._new_folder is None else self._new_folder()
         receiver = BootstrapReceiver(batch, interrupted, zones=zones)
+        batch.keep_partial(receiver.partial)
 
         def take(index: int, block: bytes) -> None:
             receiver.take(block)
             self._progress(receiver.received, receiver.total)
 
         try:
-            (final,) = await exchange(self._client, [argument], take)
+            final = await self._receive(batch, argument, take)
             await trio.to_thread.run_sync(receiver.finish)
             proof = parse_proof(final.text)
             if proof.token != batch.copies:
@@ -167,11 +182,22 @@ class Replica:
             raise
         return _outcome(path, proof, changed=receiver.received)
 
+    async def _receive(self, batch: ReplicaBatch, argument: str, take: Take) -> Reply:
+        """Have a bootstrap's blocks taken; what came before it was cut short is kept."""
+        try:
+            (final,) = await exchange(self._client, [argument], take)
+        except (ConnectionFailed, KeyboardInterrupt, trio.Cancelled):
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(batch.flush)
+            raise
+        return final
+
     # Delta
 
     async def _delta(self, clock: Clock, types: str) -> Outcome:
         argument = sync_request(types, "delta", [str(clock.token)], format="msgpack")
         batch = await trio.to_thread.run_sync(self._store.replica_batch)
+        await trio.to_thread.run_sync(batch.discard)
         view = await trio.to_thread.run_sync(self._store.view)
         receiver = DeltaReceiver(batch, view)
         try:

@@ -79,8 +79,7 @@ def show_diff(
         asked = types or store.clock().types or "*"
         names = store.held_types() if asked == "*" else asked.split(",")
         ours = {
-            (version.type, version.name): short_mark(version.mark)
-            for version in store.view().versions(names)
+            (kind, name): short_mark(mark) for kind, name, mark in store.view().marks(names)
         }
 
     async def work(client: Client) -> dict[tuple[str, str], bytes]:

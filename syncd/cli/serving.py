@@ -13,8 +13,12 @@ def serve_store(store: Store, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConnectionFailed if it cannot listen."""
     try:
         trio.run(_serve, store, host, port)
-    except* KeyboardInterrupt:
-        pass  # the usual way to end it
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if not isinstance(error, KeyboardInterrupt):  # the usual way to end it
+            raise error from None
 
 
 async def _serve(store: Store, host: str, port: int) -> None:

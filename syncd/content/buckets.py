@@ -4,6 +4,7 @@ Both sides sum the marks of each bucket; buckets whose sums differ are then list
 are enough to find differences, because the fingerprint proves the result. protocol.md, "Repair".
 """
 
+import re
 from hashlib import sha256
 
 from syncd.errors import IllegalValue
@@ -13,6 +14,7 @@ MARK_BYTES = 8
 MIN_BITS, MAX_BITS = 0, 16
 _OBJECTS_PER_BUCKET = 24
 """Measured: about where the bytes of the sums equal those of the lists, if one zone in 1,000 differs."""
+_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _MASK = (1 << (8 * MARK_BYTES)) - 1
 
 
@@ -24,7 +26,7 @@ def bucket_of(type_name: str, name: str, bits: int) -> int:
 
 def bits_for(count: int) -> int:
     """Return how many bits the buckets of a store with `count` objects should have."""
-    return max(MIN_BITS, min(MAX_BITS, (count // _OBJECTS_PER_BUCKET).bit_length()))
+    return max(MIN_BITS, min(MAX_BITS, (count // _OBJECTS_PER_BUCKET).bit_length() - 1))
 
 
 def add_mark(total: int, mark: bytes) -> int:
@@ -70,11 +72,10 @@ def parse_buckets(text: str, bits: int) -> set[int]:
     """Inverse of `buckets_text`. Raises IllegalValue."""
     found: set[int] = set()
     for part in text.split(","):
-        low, _, high = part.partition("-")
-        try:
-            first, last = int(low), int(high or low)
-        except ValueError:
-            raise IllegalValue(f"buckets={text!r:.60}: write numbers as 3,7-9") from None
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise IllegalValue(f"buckets={text!r:.60}: write numbers as 3,7-9")
+        first, last = int(match[1]), int(match[2] or match[1])
         if not 0 <= first <= last < 1 << bits:
             raise IllegalValue(f"buckets={part}: there are 0 to {(1 << bits) - 1}")
         found.update(range(first, last + 1))

@@ -28,6 +28,9 @@ BLOCK_BYTES = 512 * 1024
 _OVERHEAD_BYTES = 160
 """An object's head without its name: numbers, digest and attributes."""
 
+_NUMBERS = 1 << 63
+"""What a column of every database holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -176,7 +179,11 @@ def _read_object(type_name: str, element: list[Any]) -> Head | Gone:
         case [
             str(name), int(seq), int(mtime), int(size), int(lines), int(crc32),
             bytes(digest), bytes(attributes), how,
-        ] if len(digest) == DIGEST_BYTES:  # fmt: skip
+        ] if (
+            len(digest) == DIGEST_BYTES
+            and 0 <= seq < _NUMBERS and -_NUMBERS <= mtime < _NUMBERS
+            and 0 <= size < _NUMBERS and 0 <= lines < _NUMBERS and 0 <= crc32 < 1 << 32
+        ):  # fmt: skip
             head = (type_name, name, seq, mtime, size, lines, crc32, digest, attributes)
             match how:
                 case int(count) if count >= 0:

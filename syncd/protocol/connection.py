@@ -7,9 +7,10 @@
     connection.data_to_send()          what the socket is to get
 
 `states.TRANSITIONS` is the only place that says what may follow what. The events do not depend on
-how the bytes were split.
+how the bytes were split, but for where one Body ends and the next begins.
 """
 
+import re
 from collections.abc import Iterable
 
 from syncd.errors import ProtocolViolation
@@ -29,16 +30,20 @@ from syncd.protocol.events import (
     Reply,
     ServerSaid,
 )
+from syncd.protocol.fields import TERMINATOR
 from syncd.protocol.states import REPLY_STEPS, TRANSITIONS, State, Step
 
 MAX_LINE_BYTES = 16 * 1024
-"""Longest line either side takes, line end included: a repair asks for some 300 names a line."""
+"""Longest command, line end included: a repair asks for some 300 names a line."""
 
 MAX_BLOCK_BYTES = 1024 * 1024
 """Largest block a client takes: servers cut at 512 KiB, and one chunk may stand over that."""
 
-TERMINATOR = "000"
-"""The line that ends a listing."""
+MAX_LISTING_LINE_BYTES = 1024 * 1024
+"""Longest line of a listing, either way, and of a server's reply: the longest record fits."""
+
+
+_REPLY_LINE = re.compile(r"[0-9]{3}( |\Z)")
 
 
 class _Connection:
@@ -48,10 +53,10 @@ class _Connection:
         self.state = State.REPLY  # the greeting is due
         self._inbound = bytearray()
         self._scanned = 0
-        self._line_bytes = 0
         self._outbound: list[bytes] = []
         self._eof = False
         self._missing = 0
+        self._skipping = False
 
     def receive_data(self, data: bytes) -> None:
         """Take what the socket gave."""
@@ -73,18 +78,16 @@ class _Connection:
         except KeyError:
             raise ProtocolViolation(f"{step.name} is not possible in {self.state.name}") from None
 
-    def _take_line(self) -> bytes | None:
-        """Return the next line without its LF or CRLF, or None."""
+    def _take_line(self) -> tuple[bytes, int] | None:
+        """Return the next line without its LF or CRLF, and its bytes with them; or None."""
         end = self._inbound.find(b"\n", self._scanned)
         if end < 0:
             self._scanned = len(self._inbound)
-            self._line_bytes = 0
             return None
-        self._line_bytes = end + 1
         line = bytes(self._inbound[: end - 1 if self._inbound[end - 1 : end] == b"\r" else end])
         del self._inbound[: end + 1]
         self._scanned = 0
-        return line
+        return line, end + 1
 
     def _take_bytes(self, count: int) -> bytes:
         data = bytes(self._inbound[:count])
@@ -95,7 +98,7 @@ class _Connection:
     def _closed(self) -> Closed | None:
         if not self._eof:
             return None
-        complete = self.state is State.COMMAND and not self._inbound
+        complete = self.state is State.COMMAND and not self._inbound and not self._skipping
         self.state = State.CLOSED
         return Closed(complete)
 
@@ -105,7 +108,7 @@ class ServerConnection(_Connection):
 
     def __init__(self) -> None:
         super().__init__()
-        self._skipping = False
+        self._body_refusal: BadLine | None = None
 
     def next_event(self) -> ClientSaid | None:
         """Return what the client said next, or None while that is not complete.
@@ -122,27 +125,29 @@ class ServerConnection(_Connection):
             case State.REPLY | State.LISTING_DOWN | State.BLOCK_DOWN | State.CLOSED:
                 return None
 
-    def _next_command(self) -> Command | BadLine | None:
-        line = self._take_line()
-        if self._skipping:
-            if line is not None:
-                self._skipping = False
-                return self._next_command()
-            self._take_bytes(len(self._inbound))
-            return None
-        if self._line_bytes > MAX_LINE_BYTES or (
-            line is None and len(self._inbound) >= MAX_LINE_BYTES
-        ):
-            self._skipping = line is None
-            if line is None:
+    def _next_line(self, limit_bytes: int) -> bytes | BadLine | None:
+        """Return the next line; BadLine for one over the limit, of which nothing is kept."""
+        taken = self._take_line()
+        if taken is None:
+            if self._skipping or len(self._inbound) >= limit_bytes:
+                self._skipping = True
                 self._take_bytes(len(self._inbound))
-            self._move(Step.COMMAND)
+            return None
+        line, size_bytes = taken
+        if self._skipping or size_bytes > limit_bytes:
+            self._skipping = False
             return BadLine(
-                Code.TOO_BIG, f"a line has at most {MAX_LINE_BYTES} bytes; nothing was done"
+                Code.TOO_BIG, f"a line has at most {limit_bytes} bytes; nothing was done"
             )
+        return line
+
+    def _next_command(self) -> Command | BadLine | None:
+        line = self._next_line(MAX_LINE_BYTES)
         if line is None:
             return None
         self._move(Step.COMMAND)
+        if isinstance(line, BadLine):
+            return line
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:
@@ -154,21 +159,23 @@ class ServerConnection(_Connection):
 
     def _next_body_lines(self) -> Body | BodyEnd | None:
         lines: list[bytes] = []
-        while (line := self._take_line()) is not None:
+        while (line := self._next_line(MAX_LISTING_LINE_BYTES)) is not None:
+            if isinstance(line, BadLine):
+                self._body_refusal = line
+                continue
             if line == TERMINATOR.encode():
                 if lines:  # hand out the lines first: put the terminator back
-                    self._inbound[:0] = TERMINATOR.encode() + b"\n"
+                    self._inbound[:0] = line + b"\n"
                     break
-                self._move(Step.LISTING_END)
-                return BodyEnd()
+                self._move(Step.LISTING_UP_END)
+                refusal, self._body_refusal = self._body_refusal, None
+                return BodyEnd(refusal)
             lines.append(line)
-        if not lines and len(self._inbound) > MAX_BLOCK_BYTES:
-            raise ProtocolViolation(f"a listing's line has at most {MAX_BLOCK_BYTES} bytes")
         return Body(b"\n".join(lines) + b"\n") if lines else None
 
     def _next_body_bytes(self) -> Body | BodyEnd | None:
         if self._missing == 0:
-            self._move(Step.BLOCK_END)
+            self._move(Step.BLOCK_UP_END)
             return BodyEnd()
         data = self._take_bytes(self._missing)
         self._missing -= len(data)
@@ -184,13 +191,11 @@ class ServerConnection(_Connection):
         if self.state is not State.LISTING_DOWN:
             raise ProtocolViolation("no listing was announced")
         for line in lines:
-            if line == TERMINATOR or "\n" in line:
-                raise ProtocolViolation(f"{line!r} cannot stand in a listing")
-            self._line(line)
+            self._line(_listing_line(line))
 
     def send_listing_end(self) -> None:
         """Queue the end of a listing."""
-        self._move(Step.LISTING_END)
+        self._move(Step.LISTING_DOWN_END)
         self._line(TERMINATOR)
 
     def send_block(self, data: bytes) -> None:
@@ -198,7 +203,7 @@ class ServerConnection(_Connection):
         self._move(Step.BLOCK)
         self._line(f"{Code.BLOCK_FOLLOWS} {len(data)}")
         self._outbound.append(data)
-        self._move(Step.BLOCK_END)
+        self._move(Step.BLOCK_DOWN_END)
 
     def ask_block(self, size_bytes: int) -> None:
         """Queue the 7xx line that lets the client send exactly `size_bytes`."""
@@ -258,22 +263,22 @@ class ClientConnection(_Connection):
             return self._next_block() or self._closed()
         if self.state in (State.CLOSED, State.LISTING_UP, State.BLOCK_UP):
             return None
-        line = self._take_line()
-        if line is None:
-            if len(self._inbound) > MAX_BLOCK_BYTES:
-                raise ProtocolViolation("the server sends a line without an end")
+        taken = self._take_line()
+        if (len(self._inbound) if taken is None else taken[1]) > MAX_LISTING_LINE_BYTES:
+            raise ProtocolViolation(f"a line of over {MAX_LISTING_LINE_BYTES} bytes")
+        if taken is None:
             return self._closed()
-        text = line.decode("utf-8", "surrogateescape")
+        text = taken[0].decode("utf-8", "surrogateescape")
         if self.state is State.LISTING_DOWN:
             if text != TERMINATOR:
                 return ListingLine(text)
-            self._move(Step.LISTING_END)
+            self._move(Step.LISTING_DOWN_END)
             self._next_pipelined()
             return ListingEnd()
         return self._next_reply(text)
 
     def _next_reply(self, text: str) -> Reply | Notice:
-        if len(text) < 3 or not (text[:3].isascii() and text[:3].isdigit()):
+        if _REPLY_LINE.match(text) is None:
             raise ProtocolViolation(f"not a reply line: {text[:80]!r}")
         code, words = int(text[:3]), text[4:]
         if code // 100 == codes.NOTICE:
@@ -289,6 +294,8 @@ class ClientConnection(_Connection):
             size = self._missing = int(count)
             if code // 100 == codes.BLOCK and size > MAX_BLOCK_BYTES:
                 raise ProtocolViolation(f"a block of {size} bytes is over {MAX_BLOCK_BYTES}")
+            if code // 100 == codes.WANT_BLOCK and size == 0:
+                self._move(Step.BLOCK_UP_END)  # the block is complete before a byte is sent
         self._next_pipelined()
         return Reply(code, words, size)
 
@@ -296,7 +303,7 @@ class ClientConnection(_Connection):
         if len(self._inbound) < self._missing:
             return None
         data = self._take_bytes(self._missing)
-        self._move(Step.BLOCK_END)
+        self._move(Step.BLOCK_DOWN_END)
         return Block(data)
 
     def _next_pipelined(self) -> None:
@@ -314,13 +321,24 @@ class ClientConnection(_Connection):
         self._missing -= len(data)
         self._outbound.append(data)
         if self._missing == 0:
-            self._move(Step.BLOCK_END)
+            self._move(Step.BLOCK_UP_END)
 
     def send_listing(self, lines: Iterable[str]) -> None:
-        """Queue the whole listing that the server asked for with 4xx, its end included."""
-        self._move(Step.LISTING_END)
-        for line in (*lines, TERMINATOR):
-            self._outbound.append(line.encode("utf-8") + b"\n")
+        """Queue the whole listing that the server asked for with 4xx, its end included.
+
+        Raises ProtocolViolation for a line that cannot stand in one: `000`, or one with a line end.
+        """
+        data = [_listing_line(line).encode("utf-8") + b"\n" for line in lines]
+        self._move(Step.LISTING_UP_END)
+        self._outbound += data
+        self._outbound.append(TERMINATOR.encode() + b"\n")
+
+
+def _listing_line(line: str) -> str:
+    """Return a line; a CR would be lost on the way, and LF or `000` would end it early."""
+    if line == TERMINATOR or "\n" in line or "\r" in line:
+        raise ProtocolViolation(f"{line!r:.80} cannot stand in a listing")
+    return line
 
 
 def _one_line(text: str) -> str:

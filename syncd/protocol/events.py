@@ -28,7 +28,9 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class BodyEnd:
-    """The client's listing or block is complete."""
+    """The client's listing or block is complete; `refusal` if a line of it could not be read."""
+
+    refusal: BadLine | None = None
 
 
 @dataclass(frozen=True, slots=True)

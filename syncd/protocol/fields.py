@@ -1,12 +1,15 @@
 """Arguments on one line: split on `|`, with the four characters that would break it escaped.
 
-Inverse of each other: `split_fields(join_fields(x)) == x` for every list of texts but `[]`.
-protocol.md, "Fields".
+Inverse of each other: `split_fields(join_fields(x)) == x` for every list of texts but `[]`. What
+`join_fields` returns can stand as a line of a listing. protocol.md, "Fields".
 """
 
 import re
 
 from syncd.errors import IllegalValue
+
+TERMINATOR = "000"
+"""The line that ends a listing."""
 
 _ESCAPES = {"%": "%25", "|": "%7C", "\r": "%0D", "\n": "%0A", "\0": "%00"}
 _ESCAPABLE = re.compile("[%|\r\n\0]")
@@ -36,8 +39,9 @@ def unescape(field: str) -> str:
 
 
 def join_fields(fields: list[str]) -> str:
-    """Return the fields as one line's text."""
-    return "|".join(escape(field) for field in fields)
+    """Return the fields as one line's text; never the line that ends a listing."""
+    line = "|".join(escape(field) for field in fields)
+    return "%30" + line[1:] if line == TERMINATOR else line
 
 
 def split_fields(text: str) -> list[str]:

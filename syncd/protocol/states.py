@@ -1,9 +1,10 @@
 """The one transition table of the protocol, for both roles.
 
 The protocol is half duplex: a command, its reply, whatever the reply announced. So both sides
-are always in the same state, as far as each has seen the bytes, and one table serves both;
-`SENDER` says whose turn each step is. A step that the table does not have in the present state
-is an error of whoever takes it: a bug here, a ProtocolViolation there.
+are always in the same state, as far as each has seen the bytes, and one table serves both.
+COMMAND, LISTING_UP_END and BLOCK_UP_END are the client's steps, all others the server's. A step
+that the table does not have in the present state is an error of whoever takes it: a bug here, a
+ProtocolViolation there.
 
     COMMAND       nothing under way; the client may send a command
     REPLY         a command (or a connection: the greeting) waits for its reply line
@@ -41,15 +42,10 @@ class Step(Enum):
     BLOCK = auto()
     WANT_LISTING = auto()
     WANT_BLOCK = auto()
-    LISTING_END = auto()
-    BLOCK_END = auto()
-
-
-class Role(Enum):
-    """Which side of a connection one is."""
-
-    CLIENT = auto()
-    SERVER = auto()
+    LISTING_DOWN_END = auto()
+    BLOCK_DOWN_END = auto()
+    LISTING_UP_END = auto()
+    BLOCK_UP_END = auto()
 
 
 TRANSITIONS: dict[State, dict[Step, State]] = {
@@ -62,10 +58,10 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
         Step.WANT_LISTING: State.LISTING_UP,
         Step.WANT_BLOCK: State.BLOCK_UP,
     },
-    State.LISTING_DOWN: {Step.LISTING_END: State.COMMAND},
-    State.BLOCK_DOWN: {Step.BLOCK_END: State.REPLY},
-    State.LISTING_UP: {Step.LISTING_END: State.REPLY},
-    State.BLOCK_UP: {Step.BLOCK_END: State.REPLY},
+    State.LISTING_DOWN: {Step.LISTING_DOWN_END: State.COMMAND},
+    State.BLOCK_DOWN: {Step.BLOCK_DOWN_END: State.REPLY},
+    State.LISTING_UP: {Step.LISTING_UP_END: State.REPLY},
+    State.BLOCK_UP: {Step.BLOCK_UP_END: State.REPLY},
     State.CLOSED: {},
 }
 

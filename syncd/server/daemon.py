@@ -1,15 +1,15 @@
 """The daemon: listeners, its sessions, what they share, and who has to be told of what.
 
-All work on the store runs in threads behind one limiter; the event loop only moves bytes. Commits made by
-other processes on the same database are noticed by looking at the clock while somebody watches.
+All work on the store runs in threads behind one limiter; the event loop only moves bytes. Commits
+made by other processes on the same database are noticed by looking at the clock while somebody
+watches. A session that fails ends alone: nothing it does ends the daemon.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -17,19 +17,24 @@ from typing import TypeVar
 import trio
 
 from syncd.content.tokens import Token
-from syncd.errors import Busy, ConnectionFailed
+from syncd.errors import Busy, ConnectionFailed, Frozen
 from syncd.protocol.codes import Code
 from syncd.server.session import Session
 from syncd.store import Store
+from syncd.store.clock import check_writable
 
 DEFAULT_PORT = 5040
 MAX_SESSIONS = 1000
 """Sessions at once; each costs a socket and some 30 KiB."""
+MAX_BODY_BYTES = 1024 * 1024 * 1024
+"""Largest zone or file that is taken over the wire."""
 _STORE_THREADS = 8
-_PART_ROWS = 256
 _WATCH_S = 0.25
-"""How often the clock is looked at while a session watches: what a commit of another process waits."""
+"""How often the clock is looked at while a session watches: what others' commits may wait."""
 _FREEZE_WAIT_S = 0.05
+_LINGER_S = 1.0
+"""How long a client that finds no room may go on sending before it has read why."""
+_FREEZE_NOTICES = ("freeze|", "release|")
 
 T = TypeVar("T")
 
@@ -39,16 +44,22 @@ log = logging.getLogger("syncd.daemon")
 class Daemon:
     """Serves one store. `run` it in a nursery; it ends when it is cancelled."""
 
-    def __init__(self, store: Store, *, max_sessions: int = MAX_SESSIONS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        max_sessions: int = MAX_SESSIONS,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
         self.store = store
-        self.started = time.time()
+        self.started = store.now()
+        self.max_body_bytes = max_body_bytes
         self.sessions: dict[int, Session] = {}
         self.freezing_by: Session | None = None
         self._max_sessions = max_sessions
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
-        self._stopping = False
 
     async def run(
         self,
@@ -68,13 +79,10 @@ class Daemon:
                 await listener.aclose()
             listeners = listeners[:1]
         self._announced = (await self.in_thread(self.store.clock)).token
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch_clock)
-                nursery.start_soon(trio.serve_listeners, self.serve, listeners)
-                ready(listeners)
-        finally:
-            self._stopping = True
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_clock)
+            nursery.start_soon(trio.serve_listeners, self.serve, listeners)
+            ready(listeners)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection to its end."""
@@ -82,68 +90,99 @@ class Daemon:
         session = Session(self, stream, self._last_number, _peer_name(stream))
         try:
             if len(self.sessions) >= self._max_sessions:
-                await stream.send_all(
-                    f"{Code.TOO_MANY_SESSIONS} all {self._max_sessions} sessions are taken\n".encode()
-                )
+                await self._turn_away(stream)
                 return
             self.sessions[session.number] = session
             await session.run()
-        except OSError as error:
-            if error.errno not in (errno.EBADF, errno.ENOTCONN):
-                log.info("session %d: %s", session.number, error)
+        except Exception:
+            log.exception("session %d failed", session.number)
         finally:
-            self.sessions.pop(session.number, None)
-            if self.freezing_by is session:
-                self.freezing_by = None
+            stopping = trio.current_effective_deadline() == -math.inf
             with trio.CancelScope(shield=True):
-                if session.holds_freeze and not self._stopping:
-                    await self.release(session)
+                if session.holds_freeze and not stopping:
+                    await self._release_abandoned(session)
+                self.sessions.pop(session.number, None)
                 await trio.aclose_forcefully(stream)
+
+    async def _turn_away(self, stream: trio.SocketStream) -> None:
+        """Say why there is no session, and let the client read it: closing at once may lose it."""
+        text = f"{Code.TOO_MANY_SESSIONS} all {self._max_sessions} sessions are taken\n"
+        try:
+            with trio.move_on_after(_LINGER_S):
+                await stream.send_all(text.encode())
+                await stream.send_eof()
+                while await stream.receive_some():
+                    pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            log.debug("a client that found no room is gone")
+
+    async def _release_abandoned(self, session: Session) -> None:
+        try:
+            await self.release(session)
+        except Exception:
+            log.exception("the freeze of %s stays until it expires", session.holder)
 
     # Work in threads
 
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         """Run blocking work on the store in a thread and return its result."""
-        return await trio.to_thread.run_sync(
-            partial(function, *arguments), limiter=self._limiter
-        )
+        return await trio.to_thread.run_sync(partial(function, *arguments), limiter=self._limiter)
 
-    async def in_parts(self, items: Iterator[T]) -> AsyncIterator[list[T]]:
-        """Read a blocking iterator in threads, some items at a time."""
-        while part := await self.in_thread(lambda: list(islice(items, _PART_ROWS))):
-            yield part
-
-    async def one_by_one(self, items: Iterator[T]) -> AsyncIterator[T]:
-        """Read a blocking iterator in threads, one (large) item at a time."""
-        while part := await self.in_thread(lambda: list(islice(items, 1))):
-            yield part[0]
+    async def take(self, items: Iterator[T], count: int) -> list[T]:
+        """Return the next `count` items, fewer at the end, of an iterator that blocks."""
+        return await self.in_thread(lambda: list(islice(items, count)))
 
     # Freezes and notices
 
     async def freeze(self, session: Session, wait_s: float, expire_s: float) -> tuple[Token, int]:
-        """Freeze the store for a session; return the token that stands still, and who is still here.
+        """Freeze the store for a session; return the token that stands still, and how many stay.
 
-        New logins and writes are refused at once. Waits up to `wait_s` for writers and other sessions to
-        end, telling them. Raises Busy if a writer is still at it then, Frozen if the store is frozen.
+        New logins and writes are refused at once. Waits up to `wait_s` for writers and others to
+        log out, telling them. Raises Busy if a writer is still at it then, Frozen if somebody else
+        froze the store, ReadOnly.
         """
-        if self.freezing_by is not None and self.freezing_by is not session:
-            raise Busy(f"{self.freezing_by.holder} is freezing the source; try again later")
+        self.refuse_while_freezing()
         self.freezing_by = session
+        notified = False
         try:
-            others = [other for other in self.sessions.values() if other is not session]
-            for other in others:
-                other.notify(f"freeze|{session.holder}|{wait_s:.0f}", replaces="freeze|")
-            with trio.move_on_after(wait_s):
-                while self._others(session):
-                    await trio.sleep(_FREEZE_WAIT_S)
+            clock = await self.in_thread(self.store.clock)
+            if clock.frozen_by != session.holder:
+                check_writable(clock, self.store.now())
+            if others := self._others(session):
+                notified = True
+                self._tell(others, f"freeze|{session.holder}|{wait_s:.0f}")
+                await self._wait_for_others(session, wait_s)
             writers = [other.holder for other in self._others(session) if other.writing]
             if writers:
                 raise Busy(f"still writing: {', '.join(writers)}; nothing is frozen")
             clock = await self.in_thread(self.store.freeze, session.holder, expire_s)
+            session.holds_freeze = True
         finally:
             self.freezing_by = None
-        session.holds_freeze = True
+            if notified and not session.holds_freeze:
+                self._tell(self._others(session), f"release|{session.holder}")
         return clock.token, len(self._others(session))
+
+    async def _wait_for_others(self, session: Session, wait_s: float) -> None:
+        """Wait until nobody else is logged in, or the session's client left, or time is up."""
+
+        async def stop_when_left() -> None:
+            await session.left()
+            waiting.cancel()
+
+        with trio.move_on_after(wait_s) as waiting:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stop_when_left)
+                while self._others(session):
+                    await trio.sleep(_FREEZE_WAIT_S)
+                waiting.cancel()
+
+    def refuse_while_freezing(self) -> None:
+        """Raise Frozen while a SNGL waits for the others to end."""
+        if self.freezing_by is not None:
+            raise Frozen(
+                f"{self.freezing_by.holder} is freezing the source (SNGL); try again later"
+            )
 
     def _others(self, session: Session) -> list[Session]:
         return [
@@ -158,25 +197,33 @@ class Daemon:
         released = await self.in_thread(self.store.release, holder)
         session.holds_freeze = False
         if released:
-            for other in self.sessions.values():
-                if other is not session:
-                    other.notify(f"release|{session.holder}", replaces="freeze|")
+            self._tell(self._others(session), f"release|{session.holder}")
         return released
+
+    @staticmethod
+    def _tell(sessions: list[Session], text: str) -> None:
+        for other in sessions:
+            other.notify(text, replaces=_FREEZE_NOTICES)
 
     def announce(self, token: Token) -> None:
         """Tell the sessions that watch of a commit; those not sent yet are replaced."""
-        if token == self._announced:
+        known = self._announced
+        if known is not None and known.epoch == token.epoch and known.seq >= token.seq:
             return
         self._announced = token
         for session in self.sessions.values():
             if session.watched:
-                session.notify(f"commit|{token}", replaces="commit|")
+                session.notify(f"commit|{token}", replaces=("commit|",))
 
     async def _watch_clock(self) -> None:
         while True:
             await trio.sleep(_WATCH_S)
-            if any(session.watched for session in self.sessions.values()):
+            if not any(session.watched for session in self.sessions.values()):
+                continue
+            try:
                 self.announce((await self.in_thread(self.store.clock)).token)
+            except Exception:
+                log.exception("the clock cannot be read; watchers hear of no commits")
 
 
 def _peer_name(stream: trio.SocketStream) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from syncd.content.compression import compress_against, decompress
 from syncd.content.chunks import MAX_CHUNK_BYTES
+from syncd.content.compression import compress_against, decompress
 from syncd.content.messages import Element, Gone, Head
-from syncd.content.splices import Splice, SpliceShape, diff_chunks, dictionary_range
+from syncd.content.splices import Splice, SpliceShape, dictionary_range, diff_chunks
 from syncd.content.textdiff import diff_lines
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
@@ -20,7 +20,7 @@ _LARGE_SPLICE = 512
 def delta_elements(
     changes: Iterator[Change], since: Token, view: View, store: Store
 ) -> Iterator[Element]:
-    """Yield a delta's elements: what is gone, then each changed object as splices over the old one."""
+    """Yield a delta's elements: what is gone, then each changed object as splices over the old."""
     for change in changes:
         if change.new is None:
             assert change.old is not None
@@ -62,9 +62,7 @@ def _inserted(view: View, splice: Splice, dropped: list[bytes]) -> Iterator[byte
             yield compress_against(decompress(bodies[digest], MAX_CHUNK_BYTES), dictionary)
 
 
-def delta_lines(
-    changes: Iterator[Change], since: Token, view: View, store: Store
-) -> Iterator[str]:
+def delta_lines(changes: Iterator[Change], since: Token, view: View, store: Store) -> Iterator[str]:
     """Yield a delta as text: a `@` line an object, then its `-` and `+` lines."""
     earlier = View(store.engine, since)
     for change in changes:
@@ -77,7 +75,9 @@ def delta_lines(
         yield "@" + join_fields([some.type, some.name, *digests])
         if change.new is not None and data_type(some.type).has_lines:
             old = [] if change.old is None else change.old.chunk_digests()
-            yield from _changed_lines(earlier, view, old, diff_chunks(old, change.new.chunk_digests()))
+            yield from _changed_lines(
+                earlier, view, old, diff_chunks(old, change.new.chunk_digests())
+            )
 
 
 def _changed_lines(
@@ -94,4 +94,5 @@ def _changed_lines(
 def _lines(view: View, digests: list[bytes]) -> Iterator[str]:
     bodies = view.bodies(digests)
     for digest in digests:
-        yield from decompress(bodies[digest], MAX_CHUNK_BYTES).decode("utf-8", "replace").splitlines()
+        text = decompress(bodies[digest], MAX_CHUNK_BYTES).decode("utf-8", "replace")
+        yield from text.removesuffix("\n").split("\n")

@@ -44,6 +44,8 @@ class Action:
     several_types: bool
     """Whether argument 1 may name several types, or `*`."""
     options: Mapping[str, str]
+    type_options: bool
+    """Whether it takes the options of the type as well."""
     formats: tuple[str, ...]
     """What format= may be; the first is meant if it is not given."""
     run: ActionHandler
@@ -53,9 +55,7 @@ VERBS: dict[str, Verb] = {}
 ACTIONS: dict[str, Action] = {}
 
 
-def verb(
-    syntax: str, *, role: Role | None, summary: str
-) -> Callable[[VerbHandler], VerbHandler]:
+def verb(syntax: str, *, role: Role | None, summary: str) -> Callable[[VerbHandler], VerbHandler]:
     """Register the function below as the verb that `syntax` begins with."""
 
     def add(run: VerbHandler) -> VerbHandler:
@@ -75,6 +75,7 @@ def action(
     writes: bool = False,
     several_types: bool = False,
     options: Mapping[str, str] = MappingProxyType({}),
+    type_options: bool = False,
     formats: tuple[str, ...] = ("text",),
 ) -> Callable[[ActionHandler], ActionHandler]:
     """Register the function below as the SYNC action that `syntax` names after its first `|`."""
@@ -84,7 +85,7 @@ def action(
         if name in ACTIONS:
             raise ValueError(f"action {name} is registered already")
         ACTIONS[name] = Action(
-            name, syntax, summary, writes, several_types, dict(options), formats, run
+            name, syntax, summary, writes, several_types, dict(options), type_options, formats, run
         )
         return run
 

@@ -63,7 +63,7 @@ def parse_request(argument: str, role: Role) -> SyncRequest:
     types = _parse_types(fields[0], chosen, role)
     values, options = split_options(fields[2:])
     known = {"format"} | set(chosen.options)
-    if chosen.writes:
+    if chosen.type_options:
         for kind in types:
             known |= set(kind.options)
     for option in options:
@@ -80,7 +80,7 @@ def _parse_types(text: str, chosen: Action, role: Role) -> tuple[DataType, ...]:
         types = tuple(kind for kind in all_types() if kind.read_role <= role)
     else:
         types = tuple(data_type(name) for name in sorted(set(text.split(","))))
-    if not types or (len(types) > 1 or text == "*") and not chosen.several_types:
+    if not chosen.several_types and (len(types) > 1 or text == "*"):
         raise IllegalValue(f"{chosen.name} takes one type; syntax: {chosen.syntax}")
     for kind in types:
         least = kind.write_role if chosen.writes else kind.read_role

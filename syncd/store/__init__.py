@@ -5,8 +5,8 @@ from syncd.store.clock import Clock
 from syncd.store.delta import Change
 from syncd.store.replica import ReplicaBatch
 from syncd.store.store import Commit, Store
-from syncd.store.view import Totals, View
+from syncd.store.view import Marked, Totals, View
 
 __all__ = [
-    "Batch", "Change", "Clock", "Commit", "ReplicaBatch", "Store", "Totals", "View",
+    "Batch", "Change", "Clock", "Commit", "Marked", "ReplicaBatch", "Store", "Totals", "View",
 ]  # fmt: skip

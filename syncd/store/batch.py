@@ -8,11 +8,11 @@ import secrets
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from sqlalchemy import (
-        ColumnElement,
+    ColumnElement,
     Connection,
     Engine,
     FromClause,
@@ -57,6 +57,15 @@ _REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
 Clockwork = Callable[[], float]
 
 
+class Replaced(NamedTuple):
+    """A head that goes: `by` is the seq of what replaces it, None if that is the commit's own."""
+
+    type: str
+    name: str
+    seq: int
+    by: int | None
+
+
 class Batch:
     """Objects on their way into the store. A context manager: left without `publish`, it is undone."""
 
@@ -64,6 +73,7 @@ class Batch:
         self, engine: Engine, *, now: Clockwork = time.time, batch_id: str | None = None
     ) -> None:
         self._engine = engine.execution_options(**WRITE)
+        self._read_engine = engine
         self._now = now
         self.id = batch_id or secrets.token_hex(8)
         self._chunks: dict[bytes, Row] = {}
@@ -188,8 +198,7 @@ class Batch:
             self._write(connection)
             self._check_swept(connection, present)
             seq, now = present.seq + 1, int(self._now())
-            replaced = self._account(connection)
-            update_rows(connection, version, HEAD_KEY, "until", [(seq, *row) for row in replaced])
+            self._end_heads(connection, self._account(connection), seq)
             self._move_staged(connection, literal(seq), func.coalesce(staged.c.mtime, now))
             connection.execute(update(clock).values(seq=seq))
             insert_rows(connection, commit, [(seq, now, author, comment[:_COMMENT_CHARACTERS])])
@@ -209,34 +218,42 @@ class Batch:
             if missing_chunks(connection, chunks):
                 raise Busy(f"{name}: content that it shares was removed by gc; try again")
 
-    def _account(self, connection: Connection) -> list[tuple[str, str, int]]:
-        """Bring the tally up to date for what is staged; return the keys of the heads it replaces.
+    def _account(self, connection: Connection) -> list[Replaced]:
+        """Bring the tally up to date for what is staged; return the heads that it replaces.
 
         Raises MovedOn if a head is not the one that the staged object was made from.
         """
-        replaced: list[tuple[str, str, int]] = []
+        replaced: list[Replaced] = []
         changes: dict[str, TallyChange] = {}
         head = version.alias("head")
         rows = connection.execute(
             select(
                 staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
-                staged.c.attributes, head.c.seq, head.c.digest, head.c.attributes,
+                staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
             )
             .select_from(staged.outerjoin(head, _same_object(head)))
             .where(staged.c.batch == self.id)
         )  # fmt: skip
-        for kind, name, based_on, digest, attributes, seq, old_digest, old_attributes in rows:
+        for kind, name, based_on, digest, attributes, by, seq, old_digest, old_attributes in rows:
             if based_on is not None and based_on != (seq or 0):
                 raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
             change = changes.setdefault(kind, TallyChange())
             if seq is not None:
-                replaced.append((kind, name, seq))
+                replaced.append(Replaced(kind, name, seq, by))
                 change.lose(object_mark(kind, name, old_digest, old_attributes))
             if digest is not None:
                 change.gain(object_mark(kind, name, digest, attributes))
         for kind, change in changes.items():
             change.apply(connection, kind)
         return replaced
+
+    @staticmethod
+    def _end_heads(connection: Connection, replaced: list[Replaced], seq: int) -> None:
+        """Close the intervals of replaced heads where the new ones begin, or at `seq`."""
+        rows = [
+            (seq if row.by is None else row.by, row.type, row.name, row.seq) for row in replaced
+        ]
+        update_rows(connection, version, HEAD_KEY, "until", rows)
 
     @staticmethod
     def _recount(connection: Connection) -> None:
@@ -296,9 +313,7 @@ class TallyChange:
         count, before = self._count + known, mark_number(fingerprint)
         after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
         connection.execute(delete(tally).where(tally.c.type == type_name))
-        connection.execute(
-            tally.insert().values(type=type_name, count=count, fingerprint=after)
-        )
+        connection.execute(tally.insert().values(type=type_name, count=count, fingerprint=after))
 
 
 def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
@@ -307,12 +322,12 @@ def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
     missing: list[bytes] = []
     for at in range(0, len(wanted), QUERY_DIGESTS):
         part = wanted[at : at + QUERY_DIGESTS]
-        held = set(connection.execute(select(chunk.c.digest).where(chunk.c.digest.in_(part))).scalars())
+        held = set(
+            connection.execute(select(chunk.c.digest).where(chunk.c.digest.in_(part))).scalars()
+        )
         missing += [digest for digest in part if digest not in held]
     return missing
 
 
 def _same_object(head: FromClause) -> ColumnElement[bool]:
-    return and_(
-        head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None)
-    )
+    return and_(head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None))

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, and_, select, tuple_
 
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
-from syncd.errors import TokenLost
+from syncd.errors import TokenLost, ViewGone
 from syncd.store.clock import read_clock
 from syncd.store.schema import commit, version
 from syncd.store.view import PAGE_ROWS, VERSION_COLUMNS, View, as_version, live_at
@@ -40,8 +40,11 @@ def changes(engine: Engine, since: Token, view: View, types: Sequence[str]) -> I
     Raises TokenLost, also in the middle if gc passes `since` meanwhile.
     """
     check_token(engine, since)
-    yield from _gone(engine, since, view, types)
-    yield from _changed(engine, since, view, types)
+    try:
+        yield from _gone(engine, since, view, types)
+        yield from _changed(engine, since, view, types)
+    except ViewGone as error:
+        raise TokenLost(f"{since} was passed by gc: {error}") from None
     check_token(engine, since)
 
 

@@ -5,10 +5,11 @@ start and never fails halfway; the journal is a write-ahead log, so readers and 
 each other, and every commit is flushed to disk.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from syncd.errors import StoreError
@@ -23,6 +24,9 @@ _CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a third."""
 
+_PASSWORD = re.compile(r":[^:@]*@")
+"""Of a text that is no URL: it is not shown either."""
+
 WRITE = {"syncd_write": True}
 """Execution option of a connection that will write."""
 
@@ -35,22 +39,35 @@ def open_engine(url: str, *, create: bool) -> Engine:
     try:
         parsed = make_url(url)
         engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise StoreError(f"store {url!r}: not a database URL that can be used: {error}") from None
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        shown = _PASSWORD.sub(":***@", url)
+        raise StoreError(f"store {shown!r}: no database URL that can be used: {error}") from None
     shown = parsed.render_as_string(hide_password=True)
     if engine.dialect.name == "sqlite":
         file = parsed.database
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
         _set_up_sqlite(engine)
+    _name_failures(engine, shown)
     try:
         with engine.execution_options(**WRITE).begin() as connection:
             _bring_up_to_date(connection, shown, create=create)
-    except DBAPIError as error:
-        raise StoreError(f"store {shown}: cannot be opened: {error.orig}") from None
     except SQLAlchemyError as error:
+        engine.dispose()
         raise StoreError(f"store {shown}: cannot be opened: {error}") from None
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
+
+
+def _name_failures(engine: Engine, shown: str) -> None:
+    """Have whatever the database refuses (a full disk, a file that may only be read) raise StoreError."""
+
+    @event.listens_for(engine, "handle_error")
+    def name_failure(context: ExceptionContext) -> None:
+        if isinstance(context.sqlalchemy_exception, DBAPIError):
+            raise StoreError(f"store {shown}: {context.original_exception}") from None
 
 
 def _set_up_sqlite(engine: Engine) -> None:
@@ -80,7 +97,7 @@ def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> No
     if "alembic_version" in tables:
         present = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
         if present != SCHEMA_REVISION:
-            migrate(connection)
+            _migrate_known(connection, shown, present)
     elif tables:
         raise StoreError(f"store {shown}: the database holds other tables; give it one of its own")
     elif not create:
@@ -91,6 +108,18 @@ def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> No
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         )
         connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{SCHEMA_REVISION}')")
+
+
+def _migrate_known(connection: Connection, shown: str, present: str | None) -> None:
+    from alembic.util import CommandError
+
+    try:
+        migrate(connection)
+    except CommandError:
+        raise StoreError(
+            f"store {shown}: its schema {present!r} is not known here: a newer syncd made it, or it is "
+            "no store"
+        ) from None
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, RowMapping, func, select
 
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
@@ -20,6 +20,7 @@ from syncd.errors import VerificationFailed
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
 from syncd.store.schema import chunk, commit, staged, tally, version
+from syncd.types.base import data_type
 
 _PAGE_ROWS = 500
 
@@ -82,15 +83,17 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
         if not missing:
             if sum(sizes[digest] for digest in digests) != row["size"]:
                 yield Damage(where, "its size is not that of its chunks")
-            elif _content_crc32(connection, digests) not in (row["crc32"], None):
-                yield Damage(where, "its CRC-32 is not that of its content")
+            else:
+                yield from _check_content(connection, where, row)
         kind, name, until = previous
         if (kind, name) == (row["type"], row["name"]) and (until is None or until > row["seq"]):
             yield Damage(where, "begins before the version before it ends")
         if row["seq"] > clock.seq or (row["until"] is not None and row["until"] > clock.seq):
             yield Damage(where, f"is of a commit after {clock.seq}, the last")
+        if row["until"] is not None and row["until"] <= row["seq"]:
+            yield Damage(where, f"ends at commit {row['until']}, before it begins")
         previous = (row["type"], row["name"], row["until"])
-    for (name, chunks) in connection.execute(
+    for name, chunks in connection.execute(
         select(staged.c.name, staged.c.chunks).where(staged.c.chunks.is_not(None))
     ):
         for digest in split_digests(chunks):
@@ -98,21 +101,28 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
                 yield Damage(f"staged {name}", f"chunk {digest.hex()} is missing")
 
 
-def _content_crc32(connection: Connection, digests: list[bytes]) -> int | None:
-    """Return the CRC-32 of some chunks' content; None if one is damaged, which is reported already."""
-    checksum = 0
+def _check_content(connection: Connection, where: str, row: RowMapping) -> Iterator[Damage]:
+    """Compare CRC-32 and lines with the content; what is damaged in it is reported already."""
+    has_lines = data_type(row["type"]).has_lines
+    checksum = lines = 0
+    digests = split_digests(row["chunks"])
     for at in range(0, len(digests), QUERY_DIGESTS):
         part = digests[at : at + QUERY_DIGESTS]
-        rows = connection.execute(
+        found = connection.execute(
             select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(part))
         )
-        bodies = {row.digest: row.body for row in rows}
+        bodies = {chunk_row.digest: chunk_row.body for chunk_row in found}
         for digest in part:
             try:
-                checksum = crc32(decompress(bodies[digest], MAX_CHUNK_BYTES), checksum)
+                content = decompress(bodies[digest], MAX_CHUNK_BYTES)
             except VerificationFailed:
-                return None
-    return checksum
+                return
+            checksum = crc32(content, checksum)
+            lines += content.count(b"\n") if has_lines else 0
+    if checksum != row["crc32"]:
+        yield Damage(where, "its CRC-32 is not that of its content")
+    elif lines != row["lines"]:
+        yield Damage(where, "its lines are not those of its content")
 
 
 def _check_tally(connection: Connection) -> Iterator[Damage]:

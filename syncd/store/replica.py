@@ -5,16 +5,16 @@ back, and the replica stands where it stood.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
-from syncd.errors import VerificationFailed
+from syncd.errors import Busy, VerificationFailed
 from syncd.store.batch import HEAD_KEY, Batch, Clockwork
-from syncd.store.bulk import delete_rows, insert_rows, update_rows
-from syncd.store.clock import lock_clock
+from syncd.store.bulk import delete_rows, insert_rows
+from syncd.store.clock import Clock, lock_clock
 from syncd.store.schema import batch, clock, commit, staged, tally, version
 from syncd.store.view import VERSION_COLUMNS, as_version
 
@@ -29,24 +29,27 @@ class ReplicaBatch(Batch):
 
     def __init__(self, engine: Engine, *, now: Clockwork = time.time) -> None:
         super().__init__(engine, now=now, batch_id=REPLICA_BATCH)
-        self._partial: Version | None = None
+        self._partial: Callable[[], Version | None] = lambda: None
 
     def resume(self) -> Token | None:
         """Return the view that an earlier process had begun to copy, and go on with it."""
-        with self._engine.connect() as connection:
+        with self._read_engine.connect() as connection:
             text = connection.execute(
                 select(batch.c.token).where(batch.c.id == self.id)
             ).scalar_one_or_none()
         self.copies = None if text is None else Token.parse(text)
         return self.copies
 
-    def keep_partial(self, partial: Version | None) -> None:
-        """Keep, with the next flush, how far an object has come: a version of its first chunks."""
+    def keep_partial(self, partial: Callable[[], Version | None]) -> None:
+        """Keep, with every flush, what `partial` returns: the object under way as far as it has come.
+
+        So no chunk is ever written that nothing refers to, and gc beside a bootstrap takes none.
+        """
         self._partial = partial
 
     def partial(self) -> Version | None:
         """Return the first part of the object in which an earlier process was interrupted."""
-        with self._engine.connect() as connection:
+        with self._read_engine.connect() as connection:
             row = connection.execute(
                 select(*(staged.c[column.name] for column in VERSION_COLUMNS)).where(
                     staged.c.batch == _PARTIAL
@@ -56,9 +59,10 @@ class ReplicaBatch(Batch):
 
     def _write(self, connection: Connection) -> None:
         super()._write(connection)
-        connection.execute(delete(staged).where(staged.c.batch == _PARTIAL))
-        if self._partial is not None:
-            part = self._partial
+        self._remove_partial(connection)
+        part = self._partial()
+        if part is not None:
+            insert_rows(connection, batch, [(_PARTIAL, int(self._now()), None)], ignore_known=True)
             row = (
                 _PARTIAL, part.type, part.name, None, part.seq, part.mtime, part.size, part.lines,
                 part.crc32, part.digest, part.attributes, part.chunks,
@@ -67,11 +71,16 @@ class ReplicaBatch(Batch):
 
     def _remove_staged(self, connection: Connection) -> None:
         super()._remove_staged(connection)
+        self._remove_partial(connection)
+
+    @staticmethod
+    def _remove_partial(connection: Connection) -> None:
         connection.execute(delete(staged).where(staged.c.batch == _PARTIAL))
+        connection.execute(delete(batch).where(batch.c.id == _PARTIAL))
 
     def last_staged(self) -> tuple[str, str] | None:
         """Return type and name of the last object that is staged, in the order of a bootstrap."""
-        with self._engine.connect() as connection:
+        with self._read_engine.connect() as connection:
             row = connection.execute(
                 select(staged.c.type, staged.c.name)
                 .where(staged.c.batch == self.id)
@@ -81,12 +90,16 @@ class ReplicaBatch(Batch):
         return None if row is None else (row.type, row.name)
 
     def discard(self) -> None:
-        """Forget what is staged; its chunks stay, to be used again."""
+        """Forget what is staged, here or by an earlier process; its chunks stay, to be used again."""
+        self._staged.clear()
+        self.changes = 0
+        self.copies = None
+        with self._read_engine.connect() as connection:
+            if connection.execute(select(batch.c.id).where(batch.c.id == self.id)).first() is None:
+                return
         with self._engine.begin() as connection:
             lock_clock(connection)
             self._remove_staged(connection)
-        self._staged.clear()
-        self.changes = 0
 
     def publish_copy(self, proof: Proof, *, source: str, types: str, advance: bool) -> None:
         """Make the view visible. `advance` keeps history (a delta); else it begins anew here.
@@ -97,11 +110,13 @@ class ReplicaBatch(Batch):
         with self._engine.begin() as connection:
             present = lock_clock(connection)
             self._write(connection)
+            self._check_staged(connection, present, seq)
             replaced = self._account(connection)
             if advance:
-                update_rows(connection, version, HEAD_KEY, "until", [(seq, *row) for row in replaced])
+                self._end_heads(connection, replaced, seq)
             else:
-                delete_rows(connection, version, HEAD_KEY, replaced)
+                heads = [(row.type, row.name, row.seq) for row in replaced]
+                delete_rows(connection, version, HEAD_KEY, heads)
                 connection.execute(delete(version).where(version.c.until.is_not(None)))
                 connection.execute(update(version).where(version.c.seq > seq).values(seq=seq))
                 connection.execute(delete(commit))
@@ -123,6 +138,15 @@ class ReplicaBatch(Batch):
             insert_rows(connection, commit, [(seq, int(self._now()), source, "copied")])
             self._remove_staged(connection)
         self.changes = 0
+
+    def _check_staged(self, connection: Connection, present: Clock, seq: int) -> None:
+        try:
+            self._check_swept(connection, present)
+        except Busy as error:
+            raise VerificationFailed(str(error)) from None
+        beyond = select(staged.c.name).where(staged.c.batch == self.id, staged.c.seq > seq)
+        if (name := connection.execute(beyond.limit(1)).scalar()) is not None:
+            raise VerificationFailed(f"{name} is said to be of a commit after {seq}, the view's")
 
 
 def _compare(proof: Proof, totals: Iterable[tuple[int, bytes]]) -> None:

@@ -1,12 +1,12 @@
 """The tables, as the newest migration leaves them. One meaning for a column wherever it stands.
 
-    clock    one row: which history this is, where it stands, who froze it, whose replica it is
-    tally    per type: count and fingerprint of the live objects, kept up to date by every commit
-    commit   the numbers a view can be had of; a replica has only those it stood at
-    version  an object from commit `seq` until, not including, commit `until`; the head has none
-    chunk    content, once per digest
-    batch    a write that is being made ready, perhaps over several transactions
-    staged   its objects: nothing sees them until `publish` moves them into `version`
+clock    one row: which history this is, where it stands, who froze it, whose replica it is
+tally    per type: count and fingerprint of the live objects, kept up to date by every commit
+commit   the numbers a view can be had of; a replica has only those it stood at
+version  an object from commit `seq` until, not including, commit `until`; the head has none
+chunk    content, once per digest
+batch    a write that is being made ready, perhaps over several transactions
+staged   its objects: nothing sees them until `publish` moves them into `version`
 """
 
 from typing import Any

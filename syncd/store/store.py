@@ -98,9 +98,7 @@ class Store:
         if seq is None:
             seq = present.seq
         if not present.floor <= seq <= present.seq:
-            raise ViewGone(
-                f"commit {seq} is not held: there are {present.floor} to {present.seq}"
-            )
+            raise ViewGone(f"commit {seq} is not held: there are {present.floor} to {present.seq}")
         with self.engine.connect() as connection:
             if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
                 raise ViewGone(f"this replica never stood at commit {seq}")
@@ -157,14 +155,14 @@ class Store:
             attempt += 1
             present = self.view().present(type_name, name)
             self._check_condition(type_name, name, present, digest, serial)
-            prepared = make(present)
             try:
+                prepared = make(present)
                 with self.batch() as batch:
                     if prepared is None:
                         return None, []
                     batch.put(type_name, prepared, None if present is None else present.version)
                     return batch.publish(author, comment), batch.warnings
-            except MovedOn:
+            except (MovedOn, ViewGone):
                 if conditional or attempt == _PUT_ATTEMPTS:
                     raise
 

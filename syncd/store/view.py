@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
 
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
 from syncd.content.tokens import Token
-from syncd.content.versions import Version, add_marks, mark_number
+from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
@@ -26,6 +26,9 @@ from syncd.types.base import Present
 
 PAGE_ROWS = 500
 """Objects read at once: some 200 KiB of rows, and the IN list of one chunk query."""
+
+PAGE_MARKS = 4096
+"""Marks read at once; they are small."""
 
 _GROUP_OBJECTS, _FEW_CHUNKS = 200, 16
 """Objects whose chunks are read together, and up to how many chunks one may have for that."""
@@ -43,6 +46,14 @@ class Totals:
 
     count: int
     fingerprint: int
+
+
+class Marked(NamedTuple):
+    """An object's name, and what it adds to the fingerprint."""
+
+    type: str
+    name: str
+    mark: bytes
 
 
 class View:
@@ -109,7 +120,9 @@ class View:
             for at in range(0, len(names), QUERY_DIGESTS):
                 part = names[at : at + QUERY_DIGESTS]
                 rows = connection.execute(
-                    select(*VERSION_COLUMNS).where(self._live([type_name]), version.c.name.in_(part))
+                    select(*VERSION_COLUMNS).where(
+                        self._live([type_name]), version.c.name.in_(part)
+                    )
                 )
                 found |= {row.name: as_version(row) for row in rows}
         return found
@@ -182,10 +195,24 @@ class View:
     def recount(self, types: Sequence[str]) -> Totals:
         """Return count and fingerprint from the objects themselves."""
         count = fingerprint = 0
-        for present in self.versions(types):
+        for marked in self.marks(types):
             count += 1
-            fingerprint = add_marks(fingerprint, gained=mark_number(present.mark))
-        return Totals(count, fingerprint)
+            fingerprint += mark_number(marked.mark)
+        return Totals(count, add_marks(0, gained=fingerprint))
+
+    def marks(self, types: Sequence[str]) -> Iterator[Marked]:
+        """Yield name and mark of each object, in the order of type and name, and nothing else of it."""
+        after: tuple[str, str] | None = None
+        columns = (version.c.type, version.c.name, version.c.digest, version.c.attributes)
+        while True:
+            statement = _page(select(*columns).where(self._live(types)), after, PAGE_MARKS)
+            with self._reading() as connection:
+                page = connection.execute(statement).all()
+            for kind, name, digest, attributes in page:
+                yield Marked(kind, name, object_mark(kind, name, digest, attributes))
+            if len(page) < PAGE_MARKS:
+                return
+            after = page[-1][0], page[-1][1]
 
 
 class Content:
@@ -219,8 +246,9 @@ def live_at(seq: int, table: Any = version) -> ColumnElement[bool]:
     return and_(table.c.seq <= seq, or_(table.c.until.is_(None), table.c.until > seq))
 
 
-def _page(statement: Select[Any], after: tuple[str, str] | None) -> Select[Any]:
+def _page(
+    statement: Select[Any], after: tuple[str, str] | None, rows: int = PAGE_ROWS
+) -> Select[Any]:
     if after is not None:
         statement = statement.where(tuple_(version.c.type, version.c.name) > after)
-    return statement.order_by(version.c.type, version.c.name).limit(PAGE_ROWS)
-
+    return statement.order_by(version.c.type, version.c.name).limit(rows)

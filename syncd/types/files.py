@@ -15,6 +15,8 @@ from syncd.types.roles import Role
 DEFAULT_MODE = 0o644
 _MODE_BITS = 0o777
 """Permissions only: set-user-id and the like are not carried to other machines."""
+_MAX_MTIME = 1 << 40
+"""Some 35,000 years: what every file system and database takes."""
 
 
 class Files(DataType):
@@ -53,9 +55,11 @@ class Files(DataType):
     def prepare_file(
         self, name: str, stream: IO[bytes], *, mode: int, mtime: int | None
     ) -> Prepared:
-        """Return a file's content, ready to be cut. Raises IllegalValue for the name or mode."""
+        """Return a file's content, ready to be cut. Raises IllegalValue for name, mode or mtime."""
         if mode & ~_MODE_BITS or mode < 0:
             raise IllegalValue(f"mode {mode:o}: only permissions are carried, 0 to 777")
+        if mtime is not None and abs(mtime) > _MAX_MTIME:
+            raise IllegalValue(f"mtime {mtime}: no time that a file can have")
         attributes: dict[str, int] = {"mode": mode}
         if mtime is not None:
             attributes["mtime"] = mtime

@@ -5,6 +5,7 @@ and content in which nothing but an older serial differs is no change at all. A 
 signed cannot be re-numbered here, the signer has to.
 """
 
+import re
 from collections.abc import Mapping
 from itertools import chain, islice
 from typing import IO
@@ -18,6 +19,10 @@ from syncd.content.zone.serial import next_serial, serial_is_newer
 from syncd.errors import IllegalValue, InvalidContent
 from syncd.types.base import DataType, Prepared, Present, check_plain_name, register
 from syncd.types.roles import Role
+
+_PLAIN_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+")
+_MAX_NAME_CHARACTERS = 254
+"""A name of 255 octets, in which every dot stands for one octet and the root for another."""
 
 
 class Zones(DataType):
@@ -33,6 +38,8 @@ class Zones(DataType):
 
     def check_name(self, name: str) -> str:
         """Return the zone's name, absolute and in lower case. Raises IllegalValue."""
+        if len(name) <= _MAX_NAME_CHARACTERS and _PLAIN_NAME.fullmatch(name):
+            return name
         try:
             return check_plain_name(absolute_name(name, ".").lower())
         except InvalidContent as error:

@@ -1,34 +1,49 @@
 """From records in the order of a file to the canonical lines of a zone.
 
-One line a record, `owner ttl class type rdata` with single blanks; owners in canonical order (RFC 4034
-section 6.1), SOA first, then types by number and rdata by its text. Case is kept as written, and plays
-no part in what is equal. Duplicates are dropped, an RRset has the TTL and the owner of its first record.
+One line a record, `owner ttl class type rdata` with single blanks; owners in canonical order (RFC
+4034 section 6.1), SOA first, then types by number and rdata by its text. Names keep the case they
+are written in, which plays no part in what is equal; of equal records the first stays. In memory
+each RRset is its lines in the order of the file, with an empty one wherever its owner was left in
+between.
 """
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
 
 from syncd.content.compression import compress, decompress
+from syncd.content.zone.lexer import lex_record
 from syncd.content.zone.names import key_owner, owner_key, type_order, zone_range
+from syncd.content.zone.rdata import rdata_size
+from syncd.content.zone.record_types import TYPE_CODES, covered_type, type_number
 from syncd.errors import InvalidContent
 from syncd.protocol.packing import pack, unpack
 
 Warn = Callable[[str], None]
 Rrset = tuple[str, list[str]]
 
+MAX_RRSET_BYTES = 65512
+"""Of the records' rdata, each with the two octets of its length: BIND takes no larger RRset."""
+
+_IN = 1
 _FRAME_RRSETS = 2048
 """RRsets packed as one: what merging holds in memory of each run."""
-_FRAME_LIMIT_BYTES = 256 * 1024 * 1024
-_CASELESS_TYPES = frozenset(
-    "NS CNAME SOA PTR MX SRV DNAME NSEC MB MD MF MG MR MINFO RP AFSDB RT KX PX LP TALINK".split()
-)
-"""Types whose rdata is names and numbers: it is equal when it differs in case only."""
+_FRAME_BYTES = 64 * 1024 * 1024
+_FRAME_LIMIT_BYTES = 4 * _FRAME_BYTES
+_WIRE_PER_CHARACTER = 16
+"""No text of rdata stands for more octets than this for each of its characters, but that of WKS."""
+
+_CASELESS_TYPES = frozenset({
+    "NS", "CNAME", "SOA", "PTR", "MX", "SRV", "DNAME", "MB", "MG", "MR", "MINFO", "RP", "AFSDB",
+    "RT", "KX", "PX", "NSAP-PTR", "A6", "NXT",
+})  # fmt: skip
+"""Types whose rdata is names and numbers: BIND takes it for equal when it differs in case only."""
 _SINGLE_TYPES = frozenset({"CNAME", "DNAME", "SOA"})
-_BESIDE_ALIAS = frozenset({"CNAME", "RRSIG", "SIG", "NSEC", "NXT", "KEY"})
-"""What may stand beside a CNAME (RFC 2181 section 10.1, RFC 4035 section 2.5)."""
+_BESIDE_ALIAS = frozenset({"CNAME", "RRSIG", "SIG", "NSEC", "NSEC3", "KEY"})
+"""What may stand beside a CNAME (RFC 4035 section 2.5, RFC 2535 section 2.3.5)."""
+_SIGNATURE_TYPES = frozenset({"RRSIG", "SIG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +53,48 @@ class Run:
     first: str
     last: str
     frames: tuple[bytes, ...]
+    frame_keys: tuple[str, ...]
+    """The first key of each frame."""
 
     @classmethod
     def pack(cls, rrsets: list[Rrset]) -> "Run":
         """Return the run of these sorted RRsets."""
-        frames = tuple(
-            compress(pack([[key, *lines] for key, lines in rrsets[at : at + _FRAME_RRSETS]]))
+        frames = [
+            frame
             for at in range(0, len(rrsets), _FRAME_RRSETS)
+            for frame in _frames(rrsets[at : at + _FRAME_RRSETS])
+        ]
+        return cls(
+            rrsets[0][0],
+            rrsets[-1][0],
+            tuple(frame for _, frame in frames),
+            tuple(key for key, _ in frames),
         )
-        return cls(rrsets[0][0], rrsets[-1][0], frames)
 
     def rrsets(self) -> Iterator[Rrset]:
         """Yield the RRsets again."""
         for frame in self.frames:
-            for key, *lines in unpack(decompress(frame, _FRAME_LIMIT_BYTES)):
-                yield key, lines
+            yield from _unpack_frame(frame)
+
+    def find(self, key: str) -> list[str] | None:
+        """Return the lines under a key, or None."""
+        if not self.first <= key <= self.last:
+            return None
+        frame = self.frames[bisect_right(self.frame_keys, key) - 1]
+        return dict(_unpack_frame(frame)).get(key)
+
+
+def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
+    packed = pack([[key, *lines] for key, lines in rrsets])
+    if len(packed) <= _FRAME_BYTES or len(rrsets) == 1:
+        return [(rrsets[0][0], compress(packed))]
+    middle = len(rrsets) // 2
+    return _frames(rrsets[:middle]) + _frames(rrsets[middle:])
+
+
+def _unpack_frame(frame: bytes) -> Iterator[Rrset]:
+    for key, *lines in unpack(decompress(frame, _FRAME_LIMIT_BYTES)):
+        yield key, lines
 
 
 def sort_records(records: dict[str, str | list[str]]) -> list[Rrset]:
@@ -68,7 +110,8 @@ def canonical_lines(
 ) -> Iterator[bytes]:
     """Yield the canonical lines, each with its LF, of all RRsets of the zone in `runs` and `rest`.
 
-    Raises InvalidContent for a CNAME beside other data, or several of a type that stands alone.
+    Raises InvalidContent for a CNAME beside other data, several of a type that stands alone, or an
+    RRset that is too large.
     """
     low, high = zone_range(zone)
     in_zone = rest[bisect_left(rest, (low,)) : bisect_left(rest, (high,))]
@@ -90,7 +133,7 @@ def canonical_lines(
 def _merge(
     runs: list[Run], rest: list[Rrset], low: str, high: str, zone: str, warn: Warn
 ) -> Iterator[Rrset]:
-    """Yield the RRsets of all runs in order, those with one key as one, in the order of the runs."""
+    """Yield the RRsets of all runs in order, those with one key as one."""
     sources: list[Iterator[Rrset]] = [run.rrsets() for run in runs] + [iter(rest)]
     bounds = [(run.first, run.last) for run in runs]
     if rest:
@@ -112,8 +155,12 @@ def _merge(
 
 
 def _join_equal(rrsets: Iterator[Rrset]) -> Iterator[Rrset]:
+    """Join what the runs hold of one RRset, whose owner was left where each of them ends."""
     for key, group in groupby(rrsets, key=lambda rrset: rrset[0]):
-        yield key, [line for _, lines in group for line in lines]
+        joined: list[str] = []
+        for _, lines in group:
+            joined += ["", *lines] if joined else lines
+        yield key, joined
 
 
 def _check_aliases(rrsets: Iterable[Rrset], aliases: set[str]) -> Iterator[Rrset]:
@@ -125,7 +172,7 @@ def _check_aliases(rrsets: Iterable[Rrset], aliases: set[str]) -> Iterator[Rrset
 
 
 def check_alias(rrsets: list[list[str]]) -> None:
-    """Raise InvalidContent if one of an owner's RRsets is a CNAME that may not stand beside another."""
+    """Raise InvalidContent if a CNAME among an owner's RRsets may not stand beside the others."""
     types = {lines[0].split(" ", 4)[3] for lines in rrsets}
     if "CNAME" in types and (others := types - _BESIDE_ALIAS):
         name = rrsets[0][0].split(" ", 1)[0]
@@ -134,28 +181,85 @@ def check_alias(rrsets: list[list[str]]) -> None:
         )
 
 
+def check_apex(zone: str, find: Callable[[str], list[str] | None]) -> None:
+    """Raise InvalidContent for an apex without NS, or with what cannot be there.
+
+    `find` returns the lines under a key, or None.
+    """
+    apex = owner_key(zone)
+    if find(apex + type_order(TYPE_CODES["NS"])) is None:
+        raise InvalidContent(f"{zone} has no NS records of its own")
+    if find(apex + type_order(TYPE_CODES["DS"])) is not None:
+        raise InvalidContent(f"{zone} has DS records: they belong to the zone above")
+    parameters = find(apex + type_order(TYPE_CODES["NSEC3PARAM"]))
+    if parameters and not any(" NSEC3PARAM 1 " in line for line in parameters):
+        raise InvalidContent(f"{zone}: none of its NSEC3PARAM records has hash algorithm 1")
+
+
 def settle_rrset(lines: list[str], warn: Warn) -> list[str]:
-    """Return an RRset's lines without duplicates, with one TTL and one owner, sorted by rdata."""
-    owner, ttl, class_text, type_text, _ = lines[0].split(" ", 4)
-    caseless = type_text in _CASELESS_TYPES
+    """Return an RRset's lines without duplicates, with one TTL and one owner, sorted by rdata.
+
+    The owner is that of the first line, the TTL that of the first line after the last empty one.
+    """
+    owner, _, class_text, type_text, first = lines[0].split(" ", 4)
+    head = lines[0].removesuffix(first)
+    plain = all(line.startswith(head) for line in lines) and type_text not in _SINGLE_TYPES
+    if plain and len({line.lower() for line in lines}) == len(lines):
+        _check_size(owner, type_text, [line.removeprefix(head) for line in lines])
+        return sorted(lines)
+    begin = len(lines) - lines[::-1].index("") if "" in lines else 0
+    ttl = lines[begin].split(" ", 2)[1]
     kept: dict[str, str] = {}
+    other_ttls: set[str] = set()
     for line in lines:
+        if not line:
+            continue
         _, other_ttl, _, _, rdata = line.split(" ", 4)
         if other_ttl != ttl:
-            warn(f"{owner} {type_text}: TTL {other_ttl} set to {ttl}, that of the first record")
-        identity = rdata.lower() if caseless else rdata
+            other_ttls.add(other_ttl)
+        identity = rdata_identity(type_text, rdata)
         if identity in kept:
             warn(f"{owner} {type_text}: a duplicate is dropped: {rdata:.60}")
         kept.setdefault(identity, rdata)
+    if other_ttls:
+        others = ", ".join(sorted(other_ttls, key=int))
+        warn(f"{owner} {type_text}: an RRset has one TTL: {ttl}, not {others}")
     if len(kept) > 1 and type_text in _SINGLE_TYPES:
         raise InvalidContent(f"{owner}: {len(kept)} different {type_text} records, one can be")
+    _check_size(owner, type_text, list(kept.values()))
     return [f"{owner} {ttl} {class_text} {type_text} {rdata}" for rdata in sorted(kept.values())]
+
+
+def rdata_identity(type_text: str, rdata: str) -> str:
+    """Return what two records of an RRset have in common exactly if BIND takes them for one."""
+    if type_text in _CASELESS_TYPES:
+        return rdata.lower()
+    if type_text == "NAPTR":
+        head, _, replacement = rdata.rpartition(" ")
+        return f"{head} {replacement.lower()}"
+    if type_text in _SIGNATURE_TYPES:
+        *before, signer, signature = rdata.split(" ")
+        return " ".join((*before, signer.lower(), signature))
+    return rdata
+
+
+def _check_size(owner: str, type_text: str, rdatas: list[str]) -> None:
+    characters = sum(map(len, rdatas))
+    if characters * _WIRE_PER_CHARACTER < MAX_RRSET_BYTES and type_text != "WKS":
+        return
+    number = type_number(type_text)
+    size = sum(
+        2 + rdata_size(_IN, number, lex_record(rdata + "\n", 0, final=True).fields)
+        for rdata in rdatas
+    )
+    if size > MAX_RRSET_BYTES:
+        raise InvalidContent(
+            f"{owner} {type_text}: an RRset of {size} octets, the limit is {MAX_RRSET_BYTES}"
+        )
 
 
 def line_key(line: str) -> str:
     """Return the key of a canonical line."""
-    from syncd.content.zone.rdata import parse_type
-
     owner, _, _, type_text, rdata = line.split(" ", 4)
-    covered = parse_type(rdata.split(" ", 1)[0]) if type_text == "RRSIG" else 0
-    return owner_key(owner) + type_order(parse_type(type_text), covered)
+    covered = covered_type(rdata) if type_text in _SIGNATURE_TYPES else 0
+    return owner_key(owner) + type_order(type_number(type_text), covered)

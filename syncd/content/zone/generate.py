@@ -1,54 +1,83 @@
-"""$GENERATE, BIND's way to write many records as one line (BIND 9 ARM, "BIND Primary File Extension")."""
+"""$GENERATE, BIND's way to write many records as one line (BIND 9 ARM, "BIND Primary File
+Extension").
+
+Read as BIND reads it: what follows a complete range is passed over, and in one template an offset
+holds for the references after it that state none. An offset that does not fit 32 bits is refused,
+where BIND takes what is left of it.
+"""
 
 import re
-from collections.abc import Iterator
+
+from syncd.content.zone.lexer import Quoted, RecordError
 
 MAX_GENERATED = 1 << 20
 """Records one $GENERATE may make."""
 
-_RANGE = re.compile(r"([0-9]{1,10})-([0-9]{1,10})(?:/([0-9]{1,10}))?")
-_REFERENCE = re.compile(
-    r"\\(?P<escaped>.)|\$(?P<dollar>\$)|\$(?:\{(?P<offset>-?[0-9]{1,10})(?:,(?P<width>[0-9]{1,3})"
-    r"(?:,(?P<base>[doxXnN]))?)?\}|(?P<bad>\{))?"
+_MAX_INTEGER = (1 << 31) - 1
+_MAX_CHARACTERS = 127
+"""Of one reference, expanded."""
+
+_RANGE = re.compile(r"\+?([0-9]++)-\+?([0-9]++)(?:/\+?([0-9]++)|(?!/))")
+_PART = re.compile(
+    r"(?P<escaped>\\[\s\S]?)|\$(?P<dollar>\$)|(?P<reference>\$)(?:\{(?P<format>[^}]*+)\}?+)?"
 )
+_FORMAT = re.compile(r"\s*([+-]?[0-9]{1,10})(?:,\s*\+?([0-9]{1,4})(?:,([doxXnN]))?)?")
+_QUOTED_PART = re.compile(r"\\([\s\S])")
 
 
-def expand_generate(arguments: tuple[str, ...]) -> Iterator[list[str]]:
-    """Yield the fields of each record: `range lhs [ttl] [class] type rhs`.
-
-    Raises ValueError for a range or a reference that cannot be read.
-    """
-    found = _RANGE.fullmatch(arguments[0])
+def generated_numbers(text: str) -> range:
+    """Return the numbers of `start-stop[/step]`. Raises RecordError."""
+    found = _RANGE.match(text)
     if found is None:
-        raise ValueError(f"$GENERATE: {arguments[0]!r} is not a range: start-stop or start-stop/step")
-    start, stop, step = int(found[1]), int(found[2]), int(found[3] or 1)
+        raise RecordError(f"$GENERATE: {text!r} is not a range: start-stop or start-stop/step")
+    # More than 20 digits are too many whatever they are, and int() has a limit.
+    start, stop, step = (int(digits.lstrip("0")[:20] or 0) for digits in found.groups("1"))
+    if max(start, stop, step) > _MAX_INTEGER:
+        raise RecordError(f"$GENERATE: the range {text} goes beyond {_MAX_INTEGER}")
     if start > stop or step == 0:
-        raise ValueError(f"$GENERATE: the range {arguments[0]} is empty")
-    if (stop - start) // step >= MAX_GENERATED:
-        raise ValueError(f"$GENERATE: the range {arguments[0]} makes over {MAX_GENERATED} records")
-    owner, *between, rdata = arguments[1:]
-    for number in range(start, stop + 1, step):
-        yield [_expand(owner, number), *between, *_expand(rdata, number).split()]
+        raise RecordError(f"$GENERATE: the range {text} is empty")
+    numbers = range(start, stop + 1, step)
+    if len(numbers) > MAX_GENERATED:
+        raise RecordError(f"$GENERATE: the range {text} makes over {MAX_GENERATED} records")
+    return numbers
 
 
-def _expand(template: str, number: int) -> str:
-    def reference(found: re.Match[str]) -> str:
-        if found["escaped"] is not None:
-            return "$" if found["escaped"] == "$" else found[0]
-        if found["dollar"] is not None:
-            return "$"
-        if found["bad"] is not None:
-            raise ValueError(f"$GENERATE: {template!r} has a {{ that cannot be read")
-        return _format(
-            number + int(found["offset"] or 0), int(found["width"] or 0), found["base"] or "d"
-        )
+def expand(template: str, number: int) -> str:
+    """Return the template for one number; a reference is `$` or `${offset[,width[,base]]}`.
 
-    return _REFERENCE.sub(reference, template)
+    Raises RecordError for a reference that cannot be read.
+    """
+    if isinstance(template, Quoted):
+        template = _QUOTED_PART.sub(lambda found: '"' if found[1] == '"' else found[0], template)
+    offset = 0
+
+    def part(found: re.Match[str]) -> str:
+        nonlocal offset
+        if found["reference"] is None:
+            return found["dollar"] or found["escaped"]
+        width, base = 0, "d"
+        if found["format"] is not None:
+            read = _FORMAT.fullmatch(found["format"]) if found[0].endswith("}") else None
+            if read is None:
+                raise RecordError(f"$GENERATE: {found[0]!r} cannot be read")
+            offset, width, base = int(read[1]), int(read[2] or 0), read[3] or "d"
+        if not (offset >= -_MAX_INTEGER and number + offset <= _MAX_INTEGER):
+            raise RecordError(f"$GENERATE: {number} and {offset} do not fit 32 bits")
+        shown = _shown(number + offset, width, base)
+        if len(shown) > _MAX_CHARACTERS:
+            raise RecordError(f"$GENERATE: {found[0]!r} makes over {_MAX_CHARACTERS} characters")
+        return shown
+
+    return _PART.sub(part, template)
 
 
-def _format(value: int, width: int, base: str) -> str:
-    if base in "nN":
-        digits = format(value, "x" if base == "n" else "X")[::-1]
-        nibbles = list(digits.ljust((width + 1) // 2, "0"))
-        return ".".join(nibbles)
-    return format(value, f"0{width}{base}")
+def _shown(value: int, width: int, base: str) -> str:
+    if base == "d":
+        return f"{value:0{width}d}"
+    value &= 0xFFFFFFFF
+    if base in "oxX":
+        return f"{value:0{width}{base}}"
+    # Width counts the dots as well; an even one ends in a dot.
+    digits = f"{value:{'x' if base == 'n' else 'X'}}"[::-1].ljust((width + 1) // 2, "0")
+    nibbles = ".".join(digits)
+    return nibbles + "." if len(nibbles) < width else nibbles

@@ -1,8 +1,8 @@
 """A text diff applied to a zone in canonical form, at the cost of the chunks it touches.
 
-Where a record belongs its key says; the chunks that can hold that key are found by halving. An RRset may
-stand across a cut, so a key belongs to every chunk from the last that begins before it to the last that
-begins at it.
+Where a record belongs its key says; the chunks that can hold that key are found by halving. An
+RRset may stand across a cut, so a key belongs to every chunk from the last that begins before it to
+the last that begins at it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator
 
 from syncd.content.textdiff import TextDiff
 from syncd.content.versions import ContentReader
-from syncd.content.zone.canonical import check_alias, line_key, settle_rrset
+from syncd.content.zone.canonical import (
+    check_alias,
+    check_apex,
+    line_key,
+    rdata_identity,
+    settle_rrset,
+)
 from syncd.content.zone.names import is_below, key_owner, owner_key, type_order
 from syncd.content.zone.reader import read_records
 from syncd.errors import InvalidContent, MovedOn
@@ -18,7 +24,7 @@ from syncd.errors import InvalidContent, MovedOn
 _NO_TTL = -1
 """Stands where a record of the diff states no TTL: any is meant, or that of its RRset."""
 
-_SOA, _NS = 6, 2
+_SOA = 6
 
 
 class ZonePatch:
@@ -48,10 +54,13 @@ class ZonePatch:
             if len(records) != 1:
                 raise InvalidContent(f"{text!r} is not one record", path="diff", line=number)
             if not is_below(records[0].split(" ", 1)[0], self._zone):
+                raise InvalidContent(f"{text!r} is not in {self._zone}", path="diff", line=number)
+            key = line_key(records[0])
+            if key.endswith(type_order(_SOA)) and key_owner(key) != owner_key(self._zone):
                 raise InvalidContent(
-                    f"{text!r} is not in {self._zone}", path="diff", line=number
+                    f"a zone has one SOA, at {self._zone}", path="diff", line=number
                 )
-            found.setdefault(line_key(records[0]), []).append((number, records[0]))
+            found.setdefault(key, []).append((number, records[0]))
         return found
 
     def parts(self) -> Iterator[bytes | list[bytes]]:
@@ -76,7 +85,7 @@ class ZonePatch:
     def _regions(self, keys: list[str]) -> list[tuple[int, int, list[str]]]:
         """Return (first chunk, last chunk, keys) of each run of chunks that keys fall into.
 
-        All records of an owner are in one region, so that a CNAME meets what it may not stand beside.
+        All records of an owner are in one region, so that a CNAME meets what it cannot be beside.
         """
         indices = range(len(self._content))
         regions: list[tuple[int, int, list[str]]] = []
@@ -103,10 +112,11 @@ class ZonePatch:
             rrsets.setdefault(line_key(line), []).append(line)
         for key in keys:
             lines = rrsets.setdefault(key, [])
+            ttl = lines[0].split(" ", 2)[1] if lines else self._default_ttl
             for number, line in self._removed.get(key, ()):
                 self._remove(lines, line, number)
             for number, line in self._added.get(key, ()):
-                self._add(lines, line, number)
+                self._add(lines, line, ttl, number)
             if not lines:
                 del rrsets[key]
             elif len(lines) > 1:
@@ -117,34 +127,38 @@ class ZonePatch:
         ]
 
     def _remove(self, lines: list[str], line: str, number: int) -> None:
-        wanted = line.lower().split(" ", 4)
-        for candidate in lines:
-            present = candidate.lower().split(" ", 4)
-            if wanted[1] == str(_NO_TTL):
-                present[1] = wanted[1]
-            if present == wanted:
-                lines.remove(candidate)
-                return
-        raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
+        """Take out the line as it is, or else the one that names the same record."""
+        wanted = _identity(line)
+        found = [candidate for candidate in lines if _names(candidate, wanted)]
+        if not found:
+            raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
+        rdata = line.split(" ", 4)[4]
+        lines.remove(next((exact for exact in found if exact.endswith(rdata)), found[0]))
 
-    def _add(self, lines: list[str], line: str, number: int) -> None:
-        owner, ttl, rest = line.split(" ", 2)
-        if int(ttl) == _NO_TTL:
-            ttl = lines[0].split(" ", 2)[1] if lines else self._default_ttl
-        complete = f"{owner} {ttl} {rest}"
+    def _add(self, lines: list[str], line: str, ttl: str, number: int) -> None:
+        owner, stated_ttl, rest = line.split(" ", 2)
+        complete = f"{owner} {ttl if int(stated_ttl) == _NO_TTL else stated_ttl} {rest}"
         if complete in lines:
             raise MovedOn(f"diff:{number}: the zone has the record {complete!r} already")
         lines.append(complete)
 
     def _check(self, rrsets: dict[str, list[str]], keys: list[str]) -> None:
-        apex = owner_key(self._zone)
-        if (
-            apex + type_order(_NS) in keys
-            and apex + type_order(_NS) not in rrsets
-        ):
-            raise InvalidContent(f"{self._zone} would have no NS records of its own")
-        for owner in {key_owner(key) for key in keys}:
+        owners = {key_owner(key) for key in keys}
+        if owner_key(self._zone) in owners:
+            check_apex(self._zone, rrsets.get)
+        for owner in owners:
             check_alias([lines for key, lines in rrsets.items() if key_owner(key) == owner])
+
+
+def _identity(line: str) -> tuple[str, str]:
+    """Return the TTL and what else makes a line of an RRset the record it is."""
+    _, ttl, _, type_text, rdata = line.split(" ", 4)
+    return ttl, rdata_identity(type_text, rdata)
+
+
+def _names(line: str, wanted: tuple[str, str]) -> bool:
+    ttl, identity = _identity(line)
+    return identity == wanted[1] and wanted[0] in (ttl, str(_NO_TTL))
 
 
 def _shown(line: str) -> str:

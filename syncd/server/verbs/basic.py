@@ -1,4 +1,4 @@
-"""Verbs that need no store: greetings, help, time, who is here. As Citadel's clients expect them."""
+"""Verbs that need no store: help, time, who is here. As Citadel's clients expect them."""
 
 import socket
 import time
@@ -36,10 +36,10 @@ async def echo(session: Session, argument: str) -> None:
 
 @verb("TIME", role=None, summary="the server's time, seconds since 1970, and when it started")
 async def tell_time(session: Session, argument: str) -> None:
-    offset_s = time.localtime().tm_gmtoff
-    daylight = int(time.localtime().tm_isdst > 0)
-    started = int(session.daemon.started)
-    session.reply(Code.OK, f"{int(time.time())}|{offset_s}|{daylight}|{started}")
+    now = session.daemon.store.now()
+    local = time.localtime(now)
+    daylight, started = int(local.tm_isdst > 0), int(session.daemon.started)
+    session.reply(Code.OK, f"{int(now)}|{local.tm_gmtoff}|{daylight}|{started}")
 
 
 @verb("IDEN devid|cliid|rev|name|host", role=None, summary="say what software the client is")
@@ -79,7 +79,11 @@ async def help_(session: Session, argument: str) -> None:
     await session.listing(name, lines)
 
 
-@verb("RWHO", role=Role.READER, summary="who is connected: number, user, role, from, since, last verb")
+@verb(
+    "RWHO",
+    role=Role.READER,
+    summary="who is connected: number, user, role, from, since, last verb",
+)
 async def who(session: Session, argument: str) -> None:
     rows = [
         join_fields(
@@ -106,6 +110,8 @@ async def terminate(session: Session, argument: str) -> None:
 @verb("ASYN 0|1", role=None, summary="have 9xx lines sent between answers, or not")
 async def asynchronous(session: Session, argument: str) -> None:
     session.wants_notices = number_argument(argument.strip(), "ASYN", 0, 1) == 1
+    if not session.wants_notices:
+        session.drop_notices()
     session.reply(Code.OK, str(int(session.wants_notices)))
 
 

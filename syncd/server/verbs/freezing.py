@@ -1,12 +1,10 @@
 """SNGL and ESNG: the source stands still for one session. protocol.md, "Freezing"."""
 
-import time
-
 from syncd.errors import HigherAccessRequired, IllegalValue
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import split_fields
 from syncd.server.registry import number_argument, verb
-from syncd.server.session import Session
+from syncd.server.session import Session, is_holder
 from syncd.types import Role
 
 DEFAULT_EXPIRE_S = 60
@@ -33,10 +31,9 @@ async def single(session: Session, argument: str) -> None:
 async def end_single(session: Session, argument: str) -> None:
     store = session.daemon.store
     clock = await session.daemon.in_thread(store.clock)
-    if clock.freeze_left_s(time.time()) == 0 or clock.frozen_by is None:
+    if clock.freeze_left_s(store.now()) == 0:
         raise IllegalValue("the source is not frozen")
-    own = clock.frozen_by.startswith(f"{session.user} ")
-    if not own and session.role is not Role.ADMIN:
+    if not is_holder(clock, session.user) and session.role is not Role.ADMIN:
         raise HigherAccessRequired(f"{clock.frozen_by} holds it; only an admin may end it")
     await session.daemon.release(session, anybodys=True)
     session.reply(Code.OK, "released")

@@ -1,7 +1,5 @@
 """Logging in and out."""
 
-import time
-
 from syncd.errors import (
     AlreadyLoggedIn,
     Frozen,
@@ -11,7 +9,7 @@ from syncd.errors import (
 )
 from syncd.protocol.codes import Code
 from syncd.server.registry import verb
-from syncd.server.session import Session
+from syncd.server.session import Session, is_holder
 from syncd.store import Store
 from syncd.store.clock import freeze_text
 from syncd.types import Role
@@ -40,6 +38,7 @@ async def password(session: Session, argument: str) -> None:
     name, session.claimed_user = session.claimed_user, None
     if name is None:
         raise PasswordRequired("USER first")
+    await _refuse_while_frozen(session, name)
     found = await session.daemon.in_thread(_find_user, session.daemon.store, name)
     if found is None or not await session.daemon.in_thread(password_matches, found[0], argument):
         raise PasswordRequired("wrong password")
@@ -53,6 +52,7 @@ async def log_out(session: Session, argument: str) -> None:
         await session.daemon.release(session)
     session.user = session.role = session.claimed_user = None
     session.watched = frozenset()
+    session.drop_notices()
     session.reply(Code.OK, "logged out")
 
 
@@ -67,9 +67,9 @@ def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
 
 async def _refuse_while_frozen(session: Session, name: str) -> None:
     """Let nobody in while the source stands still, but the one who holds it."""
-    freezing = session.daemon.freezing_by
-    if freezing is not None:
-        raise Frozen(f"{freezing.holder} is freezing the source (SNGL); try again later")
-    clock = await session.daemon.in_thread(session.daemon.store.clock)
-    if clock.freeze_left_s(time.time()) > 0 and not (clock.frozen_by or "").startswith(f"{name} "):
-        raise Frozen(freeze_text(clock, time.time()))
+    session.daemon.refuse_while_freezing()
+    store = session.daemon.store
+    clock = await session.daemon.in_thread(store.clock)
+    now = store.now()
+    if clock.freeze_left_s(now) > 0 and not is_holder(clock, name):
+        raise Frozen(freeze_text(clock, now))

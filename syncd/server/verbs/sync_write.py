@@ -1,15 +1,17 @@
 """SYNC actions that write: each is one commit, or none."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from syncd.content.tokens import Token
-from syncd.errors import Frozen, IllegalValue, NoSuchObject
+from syncd.errors import IllegalValue, NoSuchObject
 from syncd.protocol.codes import Code
+from syncd.protocol.fields import join_fields
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
-from syncd.server.session import MAX_BODY_BYTES, Session
+from syncd.server.session import Session
 from syncd.store.clock import check_writable
 from syncd.types import Prepared, Present
 
@@ -21,15 +23,15 @@ _CONDITIONS = {
     "comment": "a word for the log",
 }
 _SIZE = {"size": "bytes that follow; without it, lines up to 000"}
-_MIN_DIGEST_DIGITS = 8
+_DIGEST = re.compile(r"[0-9A-Fa-f]{8,64}")
+_MAX_SIZE = 1 << 60
+"""Sizes over this are no numbers; what is really taken is the daemon's to say."""
 
 
 @contextmanager
 def _writing(session: Session) -> Iterator[None]:
     """Mark a session as a writer: SNGL waits for it, or keeps it from beginning."""
-    freezing = session.daemon.freezing_by
-    if freezing is not None:
-        raise Frozen(f"{freezing.holder} is freezing the source (SNGL); try again later")
+    session.daemon.refuse_while_freezing()
     session.writing = True
     try:
         yield
@@ -46,13 +48,15 @@ async def _check_writable(session: Session) -> None:
 def _size(request: SyncRequest) -> int | None:
     if "size" not in request.options and request.type.has_lines:
         return None
-    return request.number("size", None, 0, MAX_BODY_BYTES)
+    return request.number("size", None, 0, _MAX_SIZE)
 
 
 def _conditions(request: SyncRequest) -> dict[str, str | None]:
     digest = request.options.get("digest")
-    if digest is not None and len(digest) < _MIN_DIGEST_DIGITS:
-        raise IllegalValue(f"digest={digest}: give {_MIN_DIGEST_DIGITS} hex digits or more")
+    if digest is not None and _DIGEST.fullmatch(digest) is None:
+        raise IllegalValue(f"digest={digest!r:.80}: give 8 to 64 hex digits")
+    if not request.options.get("comment", "").isprintable():
+        raise IllegalValue("comment= has characters that cannot be shown")
     return {"digest": digest, "serial": request.options.get("serial")}
 
 
@@ -61,7 +65,7 @@ def _answer(session: Session, token: Token | None, warnings: list[str]) -> None:
         session.reply(Code.OK, "unchanged")
         return
     session.daemon.announce(token)
-    session.reply(Code.OK, "|".join([str(token), *warnings[:3]]))
+    session.reply(Code.OK, join_fields([str(token), *warnings[:3]]))
 
 
 @action(
@@ -69,6 +73,7 @@ def _answer(session: Session, token: Token | None, warnings: list[str]) -> None:
     summary="put an object's whole content",
     writes=True,
     options=_SIZE | _CONDITIONS,
+    type_options=True,
 )
 async def put(session: Session, request: SyncRequest) -> None:
     kind = request.type

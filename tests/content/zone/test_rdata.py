@@ -17,16 +17,18 @@ from dns.rdatatype import RdataType
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syncd.content.zone.rdata import (
-    RdataError,
-    canonical_rdata,
-    parse_class,
-    parse_type,
-    type_text,
+from syncd.content.zone.lexer import RecordError, lex_record
+from syncd.content.zone.rdata import canonical_rdata, rdata_size
+from syncd.content.zone.rdata_coding import RdataError
+from syncd.content.zone.record_types import (
+    NOT_IN_ZONES,
+    TYPE_NAMES,
+    class_code,
+    type_name,
+    type_number,
 )
-from syncd.content.zone.rdata_types import NOT_IN_ZONES, TYPE_NAMES
 
-ORIGIN = dns.name.from_text("Example.")
+ORIGIN = "Example."
 LABEL_63 = "l" * 63
 # With the origin this is a name of 255 octets.
 LONGEST_NAME = f"{LABEL_63}.{LABEL_63}.{LABEL_63}.{'l' * 53}"
@@ -284,8 +286,17 @@ def compile_zone(
     return [line.split(None, 4) for line in lines if not line.startswith(";")]
 
 
-def canonical(mnemonic: str, text: str, rdclass: RdataClass = RdataClass.IN) -> str:
-    return canonical_rdata(rdclass, parse_type(mnemonic), text, ORIGIN)
+def tokens_of(text: str) -> tuple[str, ...]:
+    """The fields of rdata as they come from a file, one character an octet."""
+    octets = text.encode("utf-8", "surrogateescape").decode("latin-1") + "\n"
+    record = lex_record(octets, 0, final=True)
+    if record.end < len(octets):
+        raise RecordError("text after the end of the record")
+    return record.fields
+
+
+def canonical(mnemonic: str, text: str, rdclass: int = RdataClass.IN) -> str:
+    return canonical_rdata(rdclass, type_number(mnemonic), tokens_of(text), ORIGIN)
 
 
 def joined(mnemonic: str, rdata: str) -> str:
@@ -314,7 +325,7 @@ def printed_by_bind(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tu
 def test_rdata_is_what_bind_prints(at: int, printed_by_bind: Mapping[str, tuple[str, str]]) -> None:
     mnemonic, text = CASES[at]
     bind_type, bind_rdata = printed_by_bind[f"r{at}"]
-    assert type_text(parse_type(mnemonic)) == bind_type
+    assert type_name(type_number(mnemonic)) == bind_type
     assert canonical(mnemonic, text) == joined(bind_type, bind_rdata)
 
 
@@ -344,7 +355,11 @@ def through_dnspython(mnemonic: str, rdata: str) -> str | None:
     """Canonical rdata read by dnspython and handed back in wire format; None if it cannot."""
     try:
         read = dns.rdata.from_text(
-            RdataClass.IN, parse_type(mnemonic), rdata, ORIGIN, relativize=False
+            RdataClass.IN,
+            RdataType(type_number(mnemonic)),
+            rdata,
+            dns.name.from_text(ORIGIN),
+            relativize=False,
         )
     except dns.exception.DNSException:
         return None
@@ -353,7 +368,7 @@ def through_dnspython(mnemonic: str, rdata: str) -> str | None:
 
 def known_to_dnspython(mnemonic: str) -> bool:
     found: object = dns.rdata.get_rdata_class(  # type: ignore[no-untyped-call]
-        RdataClass.IN, parse_type(mnemonic)
+        RdataClass.IN, RdataType(type_number(mnemonic))
     )
     return found is not dns.rdata.GenericRdata
 
@@ -369,7 +384,7 @@ def test_dnspython_reads_the_same_wire_format(mnemonic: str, text: str) -> None:
 
 
 def test_every_type_of_bind_is_in_the_table() -> None:
-    tested = {int(parse_type(mnemonic)) for mnemonic in ACCEPTED}
+    tested = {type_number(mnemonic) for mnemonic in ACCEPTED}
     assert set(TYPE_NAMES) - NOT_IN_ZONES - tested == {RdataType.SOA}
 
 
@@ -403,7 +418,7 @@ def test_other_classes_have_their_own_types(
 ) -> None:
     records = compile_zone(tmp_path, f"r 1 {mnemonic} {text}\n", zone_class)
     assert records is not None
-    rdclass = parse_class(zone_class)
+    rdclass = class_code(zone_class)
     assert rdclass is not None
     assert canonical(mnemonic, text, rdclass) == records[-1][4]
 
@@ -417,7 +432,7 @@ def test_other_classes_refuse_what_is_only_for_the_internet(mnemonic: str, text:
 @pytest.mark.parametrize(("mnemonic", "text"), REFUSED)
 def test_what_bind_refuses_is_refused(mnemonic: str, text: str, tmp_path: Path) -> None:
     assert compile_zone(tmp_path, f"r 1 IN {mnemonic} {text}\n") is None
-    with pytest.raises(RdataError) as caught:
+    with pytest.raises(RecordError) as caught:
         canonical(mnemonic, text)
     assert str(caught.value)
 
@@ -430,11 +445,11 @@ def test_what_bind_refuses_is_refused(mnemonic: str, text: str, tmp_path: Path) 
         ("MX", "1 a..b", 'MX name: "a..b" has an empty label'),
         ("MX", "1 a b", 'MX: "b" is one field too many'),
         ("SRV", "1 2", "SRV port: is missing"),
-        ("TXT", '"a', "TXT: a quoted string does not end"),
+        ("TXT", '"a', 'a quoted string is not closed on its line: "a'),
     ],
 )
 def test_an_error_says_which_field_and_why(mnemonic: str, text: str, message: str) -> None:
-    with pytest.raises(RdataError) as caught:
+    with pytest.raises(RecordError) as caught:
         canonical(mnemonic, text)
     assert str(caught.value) == message
 
@@ -442,32 +457,43 @@ def test_an_error_says_which_field_and_why(mnemonic: str, text: str, message: st
 def test_rdata_longer_than_a_record_can_be_is_refused() -> None:
     string = '"' + "x" * 255 + '" '
     assert canonical("TXT", string * 255)
-    with pytest.raises(RdataError, match="65535"):
-        canonical("TXT", string * 257)
+    with pytest.raises(RdataError, match="65510"):
+        canonical("TXT", string * 256)
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(65510, True), (65511, False)])
+def test_the_limit_is_that_of_bind(size: int, accepted: bool, tmp_path: Path) -> None:
+    text = f"\\# {size} {'00' * size}"
+    assert (compile_zone(tmp_path, f"r 1 IN TYPE65400 {text}\n") is not None) == accepted
+    if accepted:
+        assert rdata_size(RdataClass.IN, 65400, tokens_of(text)) == size
+    else:
+        with pytest.raises(RdataError):
+            canonical("TYPE65400", text)
 
 
 def test_bytes_that_are_not_utf8_survive() -> None:
     assert canonical("TXT", b"\xff".decode("utf-8", "surrogateescape")) == r'"\255"'
     with pytest.raises(RdataError):
-        canonical("TXT", "\ud800")
+        canonical_rdata(RdataClass.IN, RdataType.TXT, ["\u0100"], ORIGIN)
 
 
 def test_an_unclosed_quote_is_refused_at_once() -> None:
-    with pytest.raises(RdataError, match="does not end"):
+    with pytest.raises(RecordError, match="not closed"):
         canonical("TXT", '"' + "x" * 100_000)
-    with pytest.raises(RdataError, match="does not end"):
+    with pytest.raises(RecordError, match="not closed"):
         canonical("SVCB", '1 . alpn="' + "x" * 100_000)
 
 
 def test_origins_are_not_confused() -> None:
-    for text in ("one.", "Two.", "two.", "one."):
-        origin = dns.name.from_text(text)
-        assert canonical_rdata(RdataClass.IN, RdataType.NS, "a", origin) == f"a.{text}"
+    for origin in ("one.", "Two.", "two.", "one."):
+        assert canonical_rdata(RdataClass.IN, RdataType.NS, ["a"], origin) == f"a.{origin}"
 
 
-def test_a_relative_origin_is_refused() -> None:
+@pytest.mark.parametrize("origin", ["a", "", "@", "a.b"])
+def test_a_relative_origin_is_refused(origin: str) -> None:
     with pytest.raises(RdataError):
-        canonical_rdata(RdataClass.IN, RdataType.NS, "a", dns.name.from_text("a", None))
+        canonical_rdata(RdataClass.IN, RdataType.NS, ["a"], origin)
 
 
 SPICE = st.sampled_from([
@@ -477,54 +503,51 @@ SPICE = st.sampled_from([
     "\udcff", "+",
     "20300101000000", "00000101000000", "0x", "0x1", "1:1.2.3.4/8", "a" * 64, "00-00",
 ])  # fmt: skip
-ALL_TYPES = [RdataType(code) for code in (*TYPE_NAMES, 0, 128, 65280, 65533, 65535)]
-CLASSES = st.sampled_from([RdataClass.IN, RdataClass.CH, RdataClass.HS, RdataClass(9)])
+ALL_TYPES = [*TYPE_NAMES, 0, 128, 65280, 65533, 65535]
+CLASSES = st.sampled_from([1, 3, 4, 9])
 
 
-@pytest.mark.parametrize("rdtype", ALL_TYPES, ids=type_text)
+@pytest.mark.parametrize("rdtype", ALL_TYPES, ids=type_name)
 @given(
     st.one_of(
-        st.text(),
+        st.text(st.characters(exclude_categories=["Cs"])),
         st.lists(SPICE).map(" ".join),
         st.lists(SPICE).map("".join),
         st.binary(max_size=60).map(lambda data: f"\\# {len(data)} {data.hex()}"),
     ),
     CLASSES,
 )
-@example("\\# 65535 " + "00" * 65535, RdataClass.IN)
+@example("\\# 65535 " + "00" * 65535, 1)
 @settings(deadline=None)
-def test_any_text_gives_a_result_or_an_rdata_error(
-    rdtype: RdataType, text: str, rdclass: RdataClass
-) -> None:
+def test_any_text_gives_a_result_or_a_record_error(rdtype: int, text: str, rdclass: int) -> None:
     try:
-        once = canonical_rdata(rdclass, rdtype, text, ORIGIN)
-    except RdataError:
+        once = canonical_rdata(rdclass, rdtype, tokens_of(text), ORIGIN)
+    except RecordError:
         return
-    assert canonical_rdata(rdclass, rdtype, once, ORIGIN) == once
+    assert canonical_rdata(rdclass, rdtype, tokens_of(once), ORIGIN) == once
 
 
 @given(st.integers(0, 65535))
 def test_types_are_read_as_they_are_printed(code: int) -> None:
-    rdtype = RdataType(code)
-    assert parse_type(type_text(rdtype)) == rdtype
-    assert parse_type(type_text(rdtype).lower()) == rdtype
-    assert parse_type(f"TYPE{code}") == rdtype
+    assert type_number(type_name(code)) == code
+    assert type_number(type_name(code).lower()) == code
+    assert type_number(f"TYPE{code}") == code
 
 
 @given(st.text())
-def test_any_text_is_a_type_or_an_rdata_error(text: str) -> None:
-    parse_class(text)
+def test_any_text_is_a_type_or_a_record_error(text: str) -> None:
+    class_code(text)
     try:
-        rdtype = parse_type(text)
-    except RdataError:
+        code = type_number(text)
+    except RecordError:
         return
-    assert isinstance(rdtype, RdataType)
+    assert 0 <= code <= 65535
 
 
 @pytest.mark.parametrize("text", ["", "TYPE", "TYPE65536", "TYPE-1", "TYPEx", "FOO", "TYPE²", "IN"])
 def test_other_words_are_not_types(text: str) -> None:
-    with pytest.raises(RdataError):
-        parse_type(text)
+    with pytest.raises(RecordError):
+        type_number(text)
 
 
 @pytest.mark.parametrize(
@@ -534,4 +557,4 @@ def test_other_words_are_not_types(text: str) -> None:
      ("A", None), ("", None)],
 )  # fmt: skip
 def test_classes(text: str, code: int | None) -> None:
-    assert parse_class(text) == code
+    assert class_code(text) == code

@@ -1,0 +1,114 @@
+"""What one record of a master file leaves to the next (RFC 1035 section 5.1), and the records so
+far.
+
+A *run* is a stretch of records of one owner. BIND gives a whole RRset the TTL that its first record
+has in the last run it occurs in; so where an RRset is met again in a later run, an empty line marks
+the place. Runs are looked at only when an RRset turns out to have a second record.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from itertools import islice
+
+from syncd.content.zone.canonical import Rrset, Warn, settle_rrset, sort_records
+from syncd.content.zone.names import owner_key, owner_range
+
+_MANY_LINES = 33_000
+"""More different records than an RRset can have; so most lines of such a list are duplicates."""
+
+
+@dataclass(slots=True)
+class ReadingState:
+    """Both paths read and leave it, so they can take turns at any line."""
+
+    origin: str
+    """Absolute, with its final dot."""
+    owner: str | None = None
+    default_ttl: int | None = None
+    """Of the last $TTL (RFC 2308 section 4)."""
+    last_ttl: int | None = None
+    """Of the last record that stated one."""
+    line: int = 1
+    records: dict[str, str | list[str]] = field(default_factory=dict)
+    """Lines by key; a list, in the order of the file, where an RRset has several."""
+    aliases: set[str] = field(default_factory=set)
+    """Keys of the owners of CNAMEs."""
+    apexes: set[str] = field(default_factory=set)
+    """Owners of SOA records."""
+    run: int = 0
+    """Number of the present run."""
+    run_keys: int = 0
+    """How many keys `records` had when the present run began, or was last looked at."""
+    met: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """For keys met again: the last run they were in, and the TTL of their first record there."""
+
+    def begin_run(self) -> None:
+        """Say that the next record begins a run, whatever its owner."""
+        self.run += 1
+        self.run_keys = len(self.records)
+
+    def add(self, key: str, record: str, ttl: int) -> None:
+        """Take one record's line under its key."""
+        if self.records.setdefault(key, record) is not record:
+            ttl = self.join(key, record, ttl)
+        if self.default_ttl is None:
+            self.last_ttl = ttl
+
+    def join(self, key: str, record: str, ttl: int) -> int:
+        """Take a further line under a known key; return the TTL that its RRset has in this run."""
+        self._look_at_run()
+        lines = self._lines(key)
+        run, first_ttl = self.met.get(key, (None, ttl))
+        if run != self.run:
+            lines.append("")
+            first_ttl = ttl
+            self.met[key] = self.run, ttl
+        lines.append(record)
+        return first_ttl
+
+    def add_apart(self, key: str, record: str) -> None:
+        """Take a generated line: a run of its own, which counts as before the present one."""
+        self._look_at_run()
+        if key not in self.records:
+            self.records[key] = record
+            self.run_keys = len(self.records)
+            return
+        lines = self._lines(key)
+        if self.met.get(key, (None, 0))[0] == self.run:
+            lines.insert(1, record)
+        else:
+            lines += ["", record]
+
+    def release(self, warn: Warn) -> list[Rrset]:
+        """Give the RRsets away, sorted; but those of the present owner, whose run may go on, stay.
+
+        Raises InvalidContent for an RRset that is too large.
+        """
+        self._look_at_run()
+        for key in self.met:
+            if len(self.records[key]) > _MANY_LINES and isinstance(self.records[key], list):
+                self.records[key] = settle_rrset(self._lines(key), warn)
+        rrsets = sort_records(self.records)
+        self.records.clear()
+        if self.owner is not None:
+            low, high = owner_range(owner_key(self.owner))
+            own = slice(bisect_left(rrsets, (low,)), bisect_left(rrsets, (high,)))
+            self.records.update(rrsets[own])
+            del rrsets[own]
+        self.met = {key: self.met[key] for key in self.records if key in self.met}
+        self.run_keys = len(self.records)
+        return rrsets
+
+    def _lines(self, key: str) -> list[str]:
+        known = self.records[key]
+        if isinstance(known, str):
+            self.records[key] = known = [known]
+        return known
+
+    def _look_at_run(self) -> None:
+        """Note as met in this run what it has brought since it was last looked at."""
+        for key in islice(reversed(self.records), len(self.records) - self.run_keys):
+            known = self.records[key]
+            first = known if isinstance(known, str) else known[0]
+            self.met[key] = self.run, int(first.split(" ", 2)[1])
+        self.run_keys = len(self.records)

@@ -1,0 +1,420 @@
+"""The commands from end to end, as an operator gives them: what they do, print and end with."""
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from syncd.content.versions import fingerprint_text
+from syncd.store import Store
+from syncd.types.zones import ZONES
+from tests.cli.commands import (
+    BIN,
+    Serving,
+    add_admin,
+    assert_folder_holds,
+    assert_replicates,
+    finish,
+    fingerprint_of,
+    refused,
+    run,
+    start,
+    urls,
+    zone_text,
+)
+from tests.running import PASSWORD
+from tests.store.objects import new_store, store_url
+
+
+@pytest.fixture
+def zones(tmp_path: Path) -> Path:
+    """A folder with three zones."""
+    folder = tmp_path / "zones"
+    folder.mkdir()
+    for name in ("example.com", "example.net", "2.0.192.in-addr.arpa"):
+        (folder / f"{name}.zone").write_text(zone_text(1, "www 3600 IN A 192.0.2.80"))
+    return folder
+
+
+@pytest.fixture
+def source(tmp_path: Path, zones: Path) -> str:
+    """The URL of a store with an administrator and these zones."""
+    from syncd.ingest.zones import find_master_files, import_zones
+
+    with new_store(tmp_path, "source") as store:
+        add_admin(store)
+        import_zones(store, find_master_files([zones]), author="test")
+    return store_url(tmp_path, "source")
+
+
+@pytest.fixture
+def server(source: str) -> Iterator[Serving]:
+    with Serving(source) as serving:
+        yield serving
+
+
+def test_from_an_empty_folder_to_a_replica_with_zone_files(tmp_path: Path, zones: Path) -> None:
+    source, replica = urls(tmp_path)
+    out = tmp_path / "out"
+    assert "is an empty store, at" in run("syncd", "init", "--store", source).out
+    done = run("syncd", "import", "zones", zones, "--store", source, "--comment", "first")
+    assert "3 zones read, 3 changed, 0 removed, 0 failed; the store is at" in done.out
+    done = run(
+        "syncd", "user", "add", "Root", "--role", "admin", "--password-stdin", "--store", source,
+        stdin=f"{PASSWORD}\n",
+    )  # fmt: skip
+    assert done.out == "user root may log in as admin\n"
+    with Serving(source) as serving:
+        options = ("--store", replica, "--zones-dir", out)
+        done = run("syncclient", "bootstrap", serving.url(), *options, "--freeze")
+        assert done.out.startswith("bootstrap: at ")
+        assert "4 objects verified" in done.out
+        assert_replicates(replica, source)
+        assert_folder_holds(out, replica)
+        done = run("syncclient", "resync", serving.url(), *options)
+        assert done.out.startswith("nothing to do: at ")
+        run("syncclient", "put", serving.url(), "example.org.", stdin=zone_text(1))
+        run("syncclient", "delete", serving.url(), "example.net.")
+        done = run("syncclient", "resync", serving.url(), *options, "--json").json()
+        assert (done["path"], done["changed"], done["gone"]) == ("delta", 1, 1)
+        assert (done["files_written"], done["files_removed"]) == (1, 1)
+        assert_replicates(replica, source)
+        assert_folder_holds(out, replica)
+        done = serving.end()
+        assert (done.status, "Traceback" in done.err) == (0, False)
+
+
+def test_a_replica_that_is_behind_is_seen_in_status_diff_and_verify(
+    tmp_path: Path, server: Serving
+) -> None:
+    replica = store_url(tmp_path, "replica")
+    run("syncclient", "bootstrap", server.url(), "--store", replica)
+    compare = (server.url(), "--store", replica)
+    assert "NO" not in run("syncclient", "status", *compare).out
+    assert run("syncclient", "diff", *compare).out == "no difference in 4 objects\n"
+    assert "the same" in run("syncclient", "verify", *compare).out
+    done = run("syncclient", "patch", server.url(), "example.com.", stdin="+new A 192.0.2.9\n")
+    assert "serial 1 advanced to 2" in done.err
+    rows = {row["type"]: row["in sync"] for row in run(
+        "syncclient", "status", *compare, "--json", status=10
+    ).json()}  # fmt: skip
+    assert rows == {"files": "yes", "users": "yes", "zones": "NO"}
+    rows = run("syncclient", "diff", *compare, "--json", status=10).json()
+    assert rows == [{"type": "zones", "name": "example.com.", "state": "differs"}]
+    lines = run("syncclient", "diff", *compare, "--text", status=10).out.splitlines()
+    assert "+new.example.com. 3600 IN A 192.0.2.9" in lines
+    assert run("syncclient", "verify", *compare, "--json", status=10).json()["verdict"] == (
+        "NOT the same"
+    )
+    run("syncclient", "resync", *compare)
+    run("syncclient", "status", *compare)
+    run("syncclient", "diff", *compare)
+    run("syncclient", "verify", *compare)
+
+
+def test_objects_are_put_got_patched_and_deleted(tmp_path: Path, server: Serving) -> None:
+    url = server.url()
+    (tmp_path / "motd").write_bytes(b"welcome\x00\xff\n")
+    put = ("syncclient", "put", url, "etc/motd", "--type", "files")
+    done = run(*put, "--file", tmp_path / "motd", "--mode", "600", "--mtime", "5")
+    assert done.out.startswith("committed as ")
+    assert run(*put, "--file", tmp_path / "motd", "--mode", "600", "--mtime", "5").out == (
+        "unchanged\n"
+    )
+    run("syncclient", "get", url, "etc/motd", "--type", "files", "--output", tmp_path / "got")
+    assert (tmp_path / "got").read_bytes() == b"welcome\x00\xff\n"
+    assert (
+        "www.example.com. 3600 IN A 192.0.2.80" in run("syncclient", "get", url, "example.com.").out
+    )
+    run("syncclient", "patch", url, "example.com.", "--serial", "1", stdin="-www A 192.0.2.80\n")
+    assert "www" not in run("syncclient", "get", url, "example.com.").out
+    assert "www" in run("syncclient", "get", url, "example.com.", "--at", "2").out
+    assert "not 1" in refused(
+        "syncclient", "patch", url, "example.com.", "--serial", "1", stdin="+a A 192.0.2.1\n", status=6
+    )  # fmt: skip
+    run("syncclient", "delete", url, "example.com.", "--comment", "no longer needed")
+    assert "571" in refused("syncclient", "get", url, "example.com.", status=6)
+    assert "571" in refused("syncclient", "delete", url, "example.com.", status=6)
+
+
+def test_the_log_is_kept_collected_and_checked(
+    tmp_path: Path, server: Serving, source: str
+) -> None:
+    for serial in (2, 3, 4):
+        text = zone_text(serial, f"h{serial} 3600 IN A 192.0.2.9")
+        run("syncclient", "put", server.url(), "example.com.", "--comment", "x|y", stdin=text)
+    rows = run("syncd", "log", "--store", source, "--json", "--limit", "2").json()
+    assert [(row["commit"], row["author"], row["objects"], row["comment"]) for row in rows] == [
+        (5, "root", 1, "x|y"), (4, "root", 1, "x|y"),
+    ]  # fmt: skip
+    assert "test" in run("syncd", "log", "--store", source).out
+    run("syncd", "export", "zones", tmp_path / "then", "--at", "3", "--store", source)
+    run("syncd", "export", "zones", tmp_path / "now", "--store", source)
+    assert "h2.example.com." in (tmp_path / "then" / "example.com.zone").read_text()
+    assert "h4.example.com." in (tmp_path / "now" / "example.com.zone").read_text()
+    assert_folder_holds(tmp_path / "now", source)
+    done = run("syncd", "gc", "--keep-commits", "1", "--store", source)
+    assert done.out.startswith("the oldest commit is now 4; removed 4 commits, 2 versions")
+    assert "there are 4 to 5" in refused(
+        "syncd", "export", "zones", tmp_path / "gone", "--at", "3", "--store", source, status=6
+    )
+    assert run("syncd", "fsck", "--store", source).out.startswith("sound, at ")
+    assert run("syncd", "fsck", "--store", source, "--json").json() == []
+    with Store.open(source) as store, store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE tally SET count = 77 WHERE type = 'zones'")
+    done = run("syncd", "fsck", "--store", source, status=8)
+    assert "tally of zones" in done.out
+    assert done.err == "syncd: 1 damages found\n"
+
+
+def test_an_import_beside_a_running_server_is_served_at_once(
+    zones: Path, server: Serving, source: str
+) -> None:
+    (zones / "example.org.zone").write_text(zone_text(7))
+    (zones / "example.net.zone").unlink()
+    done = run("syncd", "import", "zones", zones, "--delete", "--store", source, "--json").json()
+    assert [(row["read"], row["changed"], row["removed"]) for row in done] == [(3, 1, 1)]
+    rows = run("syncclient", "status", server.url(), "--json").json()
+    assert {row["type"]: row["objects"] for row in rows}["zones"] == 3
+    assert " 7 " in run("syncclient", "get", server.url(), "example.org.").out
+
+
+def test_bad_zones_are_refused_by_file_and_line(zones: Path, source: str) -> None:
+    bad = zones / "example.net.zone"
+    bad.write_text(zone_text(1, "www 3600 IN A 192.0.2.999"))
+    (zones / "example.com.zone").write_text(zone_text(1, "new 3600 IN A 192.0.2.9"))
+    line = refused("syncd", "import", "zones", zones, "--store", source, status=5)
+    assert line.startswith(f"syncd: {bad}:4: ")
+    done = run("syncd", "import", "zones", zones, "--keep-going", "--store", source, status=5)
+    assert "1 changed, 0 removed, 1 failed" in done.out
+    assert f"{bad}:4: " in done.err
+
+
+def test_files_are_imported_and_exported(tmp_path: Path, source: str) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "motd").write_text("welcome\n")
+    (folder / "motd").chmod(0o600)
+    assert (
+        "1 files read, 1 changed" in run("syncd", "import", "files", folder, "--store", source).out
+    )
+    run("syncd", "export", "files", tmp_path / "out", "--store", source)
+    assert (tmp_path / "out" / "motd").read_text() == "welcome\n"
+    assert (tmp_path / "out" / "motd").stat().st_mode & 0o777 == 0o600
+    (folder / "link").symlink_to("/etc/passwd")
+    line = refused("syncd", "import", "files", folder, "--store", source, status=5)
+    assert line == f"syncd: {folder}/link: is a link that points out of the folder"
+
+
+def test_users_are_added_changed_listed_and_removed(source: str, server: Serving) -> None:
+    add = ("syncd", "user", "add", "bob", "--password-stdin", "--store", source)
+    run(*add, "--role", "reader", stdin=f"{PASSWORD}\n")
+    assert "there is a user bob" in refused(*add, "--role", "reader", stdin="x\n", status=6)
+    assert "no such role: 'king'" in refused(*add, "--role", "king", stdin="x\n", status=6)
+    bob = server.url("bob")
+    run("syncclient", "status", bob)
+    assert "needs the role operator" in refused(
+        "syncclient", "put", bob, "example.org.", stdin=zone_text(1), status=4
+    )
+    run("syncd", "user", "passwd", "bob", "--password-stdin", "--store", source, stdin="other\n")
+    assert "wrong password" in refused("syncclient", "status", bob, status=4)
+    rows = run("syncd", "user", "list", "--store", source, "--json").json()
+    assert [(row["user"], row["role"]) for row in rows] == [("bob", "reader"), ("root", "admin")]
+    run("syncd", "user", "remove", "bob", "--store", source)
+    assert "no such user" in refused("syncclient", "status", bob, status=4)
+
+
+def test_a_large_change_is_refused_until_it_is_meant(tmp_path: Path, source: str) -> None:
+    replica = store_url(tmp_path, "replica")
+    with Store.open(source) as store:
+        for number in range(12):
+            put_zone(store, f"z{number}.example.")
+        with Serving(source) as server:
+            run("syncclient", "bootstrap", server.url(), "--store", replica)
+            for number in range(6):
+                store.remove("zones", f"z{number}.example.", author="test")
+            resync = ("syncclient", "resync", server.url(), "--store", replica)
+            line = refused(*resync, status=9)
+            assert "of 15 zones, 6 would go" in line
+            run(*resync, "--allow-large-change")
+    assert_replicates(replica, source)
+
+
+def put_zone(store: Store, name: str) -> None:
+    store.write(
+        "zones",
+        name,
+        lambda present: ZONES.prepare(name, BytesIO(zone_text(1).encode()), {}),
+        author="test",
+    )
+
+
+def test_a_frozen_source_is_released_by_ctrl_c(source: str, server: Serving) -> None:
+    holding = start("syncclient", "freeze", server.url(), "--wait", "0", "--expire", "30")
+    assert holding.stdout is not None
+    assert holding.stdout.readline().startswith("the source stands still at ")
+    line = refused("syncclient", "put", server.url(), "example.org.", stdin=zone_text(1), status=6)
+    assert "frozen by root from 127.0.0.1" in line
+    assert "frozen by root" in refused(
+        "syncd", "user", "remove", "root", "--store", source, status=6
+    )
+    holding.send_signal(signal.SIGINT)
+    done = finish(holding)
+    assert (done.status, done.out) == (130, "released\n")
+    assert "Traceback" not in done.err
+    run("syncclient", "put", server.url(), "example.org.", stdin=zone_text(1))
+
+
+def test_a_replica_follows_every_commit_until_it_is_interrupted(
+    tmp_path: Path, source: str, server: Serving
+) -> None:
+    replica = store_url(tmp_path, "replica")
+    following = start("syncclient", "resync", server.url(), "--store", replica, "--watch")
+    assert following.stdout is not None
+    assert following.stdout.readline().startswith("bootstrap: at ")
+    for name in ("a.example.", "b.example."):
+        run("syncclient", "put", server.url(), name, stdin=zone_text(1))
+        assert following.stdout.readline().startswith("delta: at ")
+    following.send_signal(signal.SIGINT)
+    done = finish(following)
+    assert done.status == 130
+    assert "Traceback" not in done.err
+    assert_replicates(replica, source)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_cleanly(source: str, number: int) -> None:
+    with Serving(source) as server:
+        with socket.create_connection(("127.0.0.1", server.port)):
+            run("syncclient", "status", server.url())
+            done = server.end(number)
+    assert done.status == 0
+    assert "Traceback" not in done.err
+
+
+def test_verify_prints_the_fingerprint_that_the_store_has(source: str, server: Serving) -> None:
+    record = run("syncclient", "verify", server.url(), "--json").json()
+    with Store.open(source) as store:
+        assert record["fingerprint"] == fingerprint_of(store)
+        totals = store.view().totals(store.held_types())
+    assert record["objects"] == totals.count
+    assert record["fingerprint"] == fingerprint_text(totals.fingerprint)
+
+
+# Wrong arguments
+
+NOWHERE = "syncd://root@127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("syncd",), 2, ""),
+        (("syncd", "nonsense"), 2, "No such command 'nonsense'"),
+        (("syncd", "log", "--limit", "many"), 2, "'many' is not a valid integer"),
+        (("syncd", "import", "zones"), 2, "Missing argument"),
+        (("syncd", "log", "--store", "sqlite:///{folder}/none.db"), 8, "there is no such file"),
+        (("syncd", "log", "--store", "nonsense"), 8, "no database URL"),
+        (("syncd", "init", "--store", "sqlite:///{folder}/no/such/x.db"), 8, "unable to open"),
+        (("syncd", "init", "--store", "{source}"), 6, "is a store already"),
+        (("syncd", "fsck", "--store", "sqlite:///{folder}/text"), 8, "not a database"),
+        (("syncd", "serve", "--store", "sqlite:///{folder}/none.db"), 8, "no such file"),
+        (("syncd", "serve", "--store", "{source}", "--host", "192.0.2.1"), 3, "cannot listen on"),
+        (("syncd", "import", "zones", "{folder}/none", "--store", "{source}"), 5, "no such file"),
+        (("syncd", "import", "files", "{folder}/none", "--store", "{source}"), 5, "no such folder"),
+        (("syncd", "export", "zones", "{folder}/x", "--at", "99", "--store", "{source}"), 6,
+         "commit 99 is not held"),
+        (("syncd", "export", "users", "{folder}/x", "--store", "{source}"), 2, "'users' is not"),
+        (("syncd", "export", "zones", "{folder}/text", "--store", "{source}"), 2, "is a file"),
+        (("syncd", "gc", "--keep-commits", "x", "--store", "{source}"), 2, "'x' is not a valid"),
+        (("syncd", "user", "remove", "nobody", "--store", "{source}"), 4, "no user nobody"),
+        (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 4,
+         "no user nobody"),
+        (("syncd", "user", "add", "../x", "--role", "reader", "--password-stdin", "--store",
+          "{source}"), 6, "a user's name has up to 64"),
+        (("syncd", "user", "add", "x", "--role", "reader", "--password-stdin", "--store",
+          "{source}"), 6, "a password has at least one character"),
+        (("syncclient",), 2, ""),
+        (("syncclient", "status"), 2, "Missing argument 'URL'"),
+        (("syncclient", "status", "nonsense"), 6, "is no address: write syncd://USER@HOST:PORT"),
+        (("syncclient", "status", "syncd://127.0.0.1:1"), 6, "say as whom to log in"),
+        (("syncclient", "status", NOWHERE), 3, "127.0.0.1:1"),
+        (("syncclient", "bootstrap", NOWHERE), 2, "Missing option '--store'"),
+        (("syncclient", "bootstrap", NOWHERE, "--store", "sqlite:///{folder}/text"), 8,
+         "not a database"),
+        (("syncclient", "status", NOWHERE, "--password-file", "{folder}/none"), 4,
+         "no password to be read"),
+        (("syncclient", "put", NOWHERE, "a.", "--file", "{folder}/none"), 6, "No such file"),
+        (("syncclient", "get", NOWHERE, "a.", "--at", "x"), 2, "'x' is not a valid integer"),
+        (("syncclient", "diff", NOWHERE, "--store", "sqlite:///{folder}/none.db"), 8,
+         "no such file"),
+        (("syncclient", "status", NOWHERE, "--store", "sqlite:///{folder}/none.db"), 3, ""),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_end_in_one_line_that_says_what_is_wrong(
+    tmp_path: Path, source: str, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    (tmp_path / "text").write_text("this is no database, and no folder\n" * 100)
+    filled = [argument.format(folder=tmp_path, source=source) for argument in arguments]
+    assert says in refused(*filled, status=status, stdin="")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("get", "{url}", "a b", "--type", "zones"), 6, "571"),
+        (("get", "{url}", "../x", "--type", "files"), 6, "512"),
+        (("get", "{url}", "x", "--type", "rooms"), 6, "no such type"),
+        (("get", "{url}", "example.com.", "--at", "99"), 6, "commit 99 is not held"),
+        (("put", "{url}", "example.com.", "--role", "reader"), 6, "no option role="),
+        (("put", "{url}", "/etc/passwd", "--type", "files"), 6, "relative path"),
+        (("put", "{url}", "bob", "--type", "users", "--role", "reader"), 6, "no password"),
+        (("patch", "{url}", "example.com."), 6, "changes nothing"),
+        (("patch", "{url}", "nothing.example."), 6, "zones has no nothing.example."),
+        (("patch", "{url}", "example.com.", "--digest", "abc"), 6, "give 8 to 64 hex digits"),
+        (("delete", "{url}", "example.com.", "--digest", "00000000"), 6, "is at digest"),
+        (("delete", "{url}", "example.com.", "--serial", "9"), 6, "is at serial 1, not 9"),
+        (("verify", "{url}", "--types", "rooms"), 6, "no such type"),
+        (("bootstrap", "{url}", "--store", "{source}"), 6, "commits of its own"),
+        (("resync", "{url}", "--store", "{source}"), 6, "commits of its own"),
+        (("diff", "{url}", "--store", "{source}", "--text"), 6, "is no replica"),
+        (("freeze", "{url}", "--expire", "0"), 6, "expire: '0' is not a number"),
+        (("freeze", "{url}", "--wait", "-1"), 6, "wait: '-1' is not a number"),
+    ],
+)
+def test_what_the_server_refuses_ends_in_one_line(
+    source: str, server: Serving, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    filled = [argument.format(url=server.url(), source=source) for argument in arguments]
+    assert says in refused("syncclient", *filled, status=status, stdin="")
+
+
+def test_a_port_that_is_taken_is_named(source: str, server: Serving) -> None:
+    line = refused("syncd", "serve", "--store", source, "--port", str(server.port), status=3)
+    assert line.startswith(f"syncd: cannot listen on 127.0.0.1:{server.port}: ")
+
+
+def test_a_zones_folder_that_is_no_folder_is_named(tmp_path: Path, server: Serving) -> None:
+    (tmp_path / "file").write_text("x")
+    line = refused(
+        "syncclient", "bootstrap", server.url(), "--store", store_url(tmp_path, "replica"),
+        "--zones-dir", tmp_path / "file", status=2,
+    )  # fmt: skip
+    assert "is a file" in line
+
+
+def test_a_reader_that_has_enough_is_no_error(source: str) -> None:
+    done = subprocess.run(
+        f"{BIN}/syncd log --store {source} | head -c 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert done.stderr == ""

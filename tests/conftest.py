@@ -1,0 +1,43 @@
+"""A source with some zones and users, and daemons that serve it on real sockets."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from syncd.store import Store
+from tests.running import FixedClock, RunningDaemon, fill_source
+
+StartDaemon = Callable[..., RunningDaemon]
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """The time that the source goes by; a test moves it."""
+    return FixedClock()
+
+
+@pytest.fixture
+def source_store(tmp_path: Path, clock: FixedClock) -> Iterator[Store]:
+    """A store with the epoch 5eed5eed5eed5eed, a user of each role, two zones and a file."""
+    with Store.create(f"sqlite:///{tmp_path / 'source.db'}") as store:
+        fill_source(store, clock)
+        yield store
+
+
+@pytest.fixture
+def start_daemon(source_store: Store) -> Iterator[StartDaemon]:
+    """Start daemons; they end with the test. Without a store, they serve `source_store`."""
+    with ExitStack() as stack:
+
+        def start(store: Store | None = None, **limits: int) -> RunningDaemon:
+            return stack.enter_context(RunningDaemon(store or source_store, **limits))
+
+        yield start
+
+
+@pytest.fixture
+def running_daemon(start_daemon: StartDaemon) -> RunningDaemon:
+    """A daemon that serves `source_store`."""
+    return start_daemon()

@@ -1,0 +1,131 @@
+"""A daemon in a thread of the test's process, and what the source holds that it serves."""
+
+import threading
+from io import BytesIO
+from types import TracebackType
+
+import trio
+from sqlalchemy import update
+
+from syncd.server import Daemon
+from syncd.store import Store
+from syncd.store.engine import WRITE
+from syncd.store.schema import clock as clock_table
+from syncd.types import Prepared, Present, Role, data_type
+
+EPOCH = "5eed5eed5eed5eed"
+NOON = 1_767_225_600
+"""2026-01-01 00:00:00 UTC: when everything in the source was written."""
+PASSWORD = "secret"
+PASSWORD_HASH = (
+    "$argon2id$v=19$m=8,t=1,p=1$c3luY2QgdGVzdCBzYWx0Lg$eGBxpx8h5d/krDRjXPj4fWW7kEkH+6pQWHHNqNm8OFc"
+)
+"""Of PASSWORD, with costs that no test has to wait for, and always the same."""
+USER_OF_ROLE = {
+    Role.READER: "bob",
+    Role.REPLICA: "ns2",
+    Role.OPERATOR: "alice",
+    Role.ADMIN: "root",
+}
+EXAMPLE_COM = """\
+example.com. 3600 IN SOA ns1.example.com. hostmaster.example.com. 1 7200 3600 1209600 3600
+example.com. 3600 IN NS ns1.example.com.
+example.com. 3600 IN NS ns2.example.com.
+ns1.example.com. 3600 IN A 192.0.2.1
+ns2.example.com. 3600 IN A 192.0.2.2
+"""
+EXAMPLE_NET = """\
+example.net. 3600 IN SOA ns1.example.com. hostmaster.example.com. 1 7200 3600 1209600 3600
+example.net. 3600 IN NS ns1.example.com.
+"""
+
+
+class FixedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = float(NOON)
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def put(store: Store, type_name: str, name: str, content: str | bytes, **options: str) -> None:
+    """Put one object, as a commit of its own."""
+    kind = data_type(type_name)
+    data = content.encode() if isinstance(content, str) else content
+
+    def make(present: Present | None) -> Prepared | None:
+        return kind.settle(kind.prepare(name, BytesIO(data), options), present)
+
+    store.write(type_name, name, make, author="test")
+
+
+def fill_source(store: Store, clock: FixedClock) -> None:
+    """Give a new store its known epoch, users, zones and file: commits 1 to 7."""
+    store.now = clock
+    with store.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(update(clock_table).values(epoch=EPOCH))
+    for role, name in USER_OF_ROLE.items():
+        put(store, "users", name, PASSWORD_HASH, role=role.label)
+    put(store, "zones", "example.com.", EXAMPLE_COM)
+    put(store, "zones", "example.net.", EXAMPLE_NET)
+    put(store, "files", "etc/motd", "welcome\n")
+
+
+class RunningDaemon:
+    """A daemon that runs while the context lasts. Leaving it raises what ended the daemon early."""
+
+    def __init__(self, store: Store, **limits: int) -> None:
+        self.daemon = Daemon(store, **limits)
+        self.host = "127.0.0.1"
+        self.port = 0
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "RunningDaemon":
+        self._thread.start()
+        self._ready.wait(10)
+        if not self.port:
+            raise RuntimeError("the daemon does not start") from self._error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def address(self, user: str) -> str:
+        """Where a client finds it, with the name of a user."""
+        return f"syncd://{user}@{self.host}:{self.port}"
+
+    def stop(self) -> None:
+        """End the daemon, as a signal would."""
+        if self._thread.is_alive():
+            self._token.run_sync_soon(self._scope.cancel)
+            self._thread.join(10)
+            if self._thread.is_alive():
+                raise RuntimeError("the daemon does not end")
+        if self._error is not None:
+            raise RuntimeError("the daemon ended by itself") from self._error
+
+    def _run(self) -> None:
+        try:
+            trio.run(self._serve)
+        except BaseException as error:  # noqa: BLE001 (given to the test's thread)
+            self._error = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        with trio.CancelScope() as self._scope:
+            await self.daemon.run(self.host, 0, ready=self._take_port)
+
+    def _take_port(self, listeners: list[trio.SocketListener]) -> None:
+        self.port = listeners[0].socket.getsockname()[1]
+        self._ready.set()
