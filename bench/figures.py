@@ -233,7 +233,15 @@ def one_record(bench: Bench) -> list[Row]:
     text = NOT_MEASURED if moved is None else f"{moved} B"
     return [
         *rows,
-        Row("the same, bytes received", text, "Knot, IXFR alone", transfer, None, "at most 300 B", met),
+        Row(
+            "the same, bytes received",
+            text,
+            "Knot, IXFR alone",
+            transfer,
+            None,
+            "at most 300 B",
+            met,
+        ),
     ]
 
 

@@ -250,8 +250,8 @@ def change_one_record(data: Dataset, work: Path, repeat: int, limit_s: float) ->
 
 
 def change_while_watching(data: Dataset, work: Path, repeat: int, limit_s: float) -> Figure:
-    """From sending the patch, in a session that is logged in, until a watching replica, a process of
-    its own, has the new serial in its zone file; the store holds it before."""
+    """From sending the patch, in a session that is logged in, until a watching replica, a process
+    of its own, has the new serial in its zone file; the store holds it before."""
     path = data.files()[0].path
     edited = EditedZone(path)
     with Source(path, work / "source") as source:
@@ -259,7 +259,9 @@ def change_while_watching(data: Dataset, work: Path, repeat: int, limit_s: float
         replica.bootstrap(source.address(), limit_s)
         with replica.watch(source.address()) as watcher:
             samples = [
-                trio.run(_patch_and_wait, source.address(_EDITOR), edited, replica.zones / path.name)
+                trio.run(
+                    _patch_and_wait, source.address(_EDITOR), edited, replica.zones / path.name
+                )
                 for _ in range(repeat + 1)
             ][1:]  # the first also waits for the watcher to start
             watcher.check_running()

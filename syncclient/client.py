@@ -4,8 +4,8 @@
         for zone in await client.info("zones"):
             print(zone["zone"], zone["serial"])
 
-Methods raise the errors of syncd.errors: Refused (what the server refused, by code), ConnectionFailed,
-ProtocolViolation.
+Methods raise the errors of syncd.errors: Refused (what the server refused, by code),
+ConnectionFailed, ProtocolViolation.
 """
 
 import random
@@ -33,7 +33,8 @@ _CONNECT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A freeze that was granted: the token that stands still, and how many other users are there."""
+    """A freeze that was granted: the token that stands still, and how many other users are
+    there."""
 
     token: Token
     expire_s: int
@@ -65,7 +66,8 @@ class Client:
     @classmethod
     @asynccontextmanager
     async def connect(cls, address: str | Address, password: str = "") -> AsyncIterator["Client"]:
-        """Dial and log in. The login's result is seen with the first command. Raises ConnectionFailed."""
+        """Dial and log in. The login's result is seen with the first command. Raises
+        ConnectionFailed."""
         where = Address.parse(address) if isinstance(address, str) else address
         try:
             with trio.fail_after(_CONNECT_S):
@@ -228,7 +230,8 @@ class Client:
         await self.command("ESNG")
 
     async def watch(self, types: str) -> AsyncIterator[Token]:
-        """SYNC types|watch: yield the token of each commit; those that come close together as one."""
+        """SYNC types|watch: yield the token of each commit; those that come close together as
+        one."""
         yield await self.begin_watch(types)
         while True:
             token = await self._next_commit()

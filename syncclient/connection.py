@@ -1,7 +1,7 @@
 """The protocol core on a trio stream: commands out, replies in, in order, with pipelining.
 
-Nothing is sent before something is awaited: a login and the first command travel as one, so a resync in
-which nothing changed costs one round trip.
+Nothing is sent before something is awaited: a login and the first command travel as one, so a
+resync in which nothing changed costs one round trip.
 """
 
 from collections import deque

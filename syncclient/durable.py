@@ -20,8 +20,8 @@ def opened_folder(path: Path) -> Iterator[int]:
 
 
 def create_file(folder: int, name: str) -> int:
-    """Open a new, empty file in a folder and return its descriptor: plain system calls, as there may
-    be 100,000 of them."""
+    """Open a new, empty file in a folder and return its descriptor: plain system calls, as there
+    may be 100,000 of them."""
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE, dir_fd=folder)
 
 

@@ -1,4 +1,5 @@
-"""Guards on the replica: a change that is suspiciously large is not applied without being told to."""
+"""Guards on the replica: a change that is suspiciously large is not applied without being told
+to."""
 
 from syncd.errors import LargeChangeRefused, ReadOnly
 from syncd.store import Clock, Store

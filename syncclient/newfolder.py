@@ -1,7 +1,8 @@
 """A folder of zone files that is written while a bootstrap comes in, by a thread of its own.
 
-It stands beside its place under another name until the store has made the same view visible; then one rename
-puts it there. Interrupted, it is thrown away: the store is what counts, and the folder is made from it.
+It stands beside its place under another name until the store has made the same view visible; then
+one rename puts it there. Interrupted, it is thrown away: the store is what counts, and the folder
+is made from it.
 """
 
 import os
@@ -25,7 +26,8 @@ STATE = ".syncd-state"
 _BLOCKS_WAITING = 8
 
 Piece = tuple[str, bytes]
-"""A zone's name and a part of its content; the parts of one zone come in order, one zone after another."""
+"""A zone's name and a part of its content; the parts of one zone come in order, one zone after
+another."""
 
 
 def fresh_path(path: Path) -> Path:

@@ -1,7 +1,8 @@
 """Objects as they come out of a stream: verified, and staged in the replica's batch.
 
-Nothing is believed: each chunk is hashed, each object's digest, size, lines and CRC-32 are compared with
-what its head says. What does not fit raises VerificationFailed before anything is visible.
+Nothing is believed: each chunk is hashed, each object's digest, size, lines and CRC-32 are
+compared with what its head says. What does not fit raises VerificationFailed before anything is
+visible.
 """
 
 from syncclient.newfolder import NewFolder, Piece
@@ -18,7 +19,8 @@ from syncd.types import data_type
 
 
 class BootstrapReceiver:
-    """Takes the blocks of `getall`, and of `chunks` with `inline=`: heads, each with all its chunks."""
+    """Takes the blocks of `getall`, and of `chunks` with `inline=`: heads, each with all its
+    chunks."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
-"""Repair: finding where two stores differ by digests, and fetching only that. protocol.md, "Repair".
+"""Repair: finding where two stores differ by digests, and fetching only that. protocol.md,
+"Repair".
 
-Sums of buckets, then the objects of the buckets that differ, then chunk lists, then the chunks that are
-missing: four round trips after the refused delta, bytes in proportion to the difference.
+Sums of buckets, then the objects of the buckets that differ, then chunk lists, then the chunks
+that are missing: four round trips after the refused delta, bytes in proportion to the difference.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ from syncd.store.batch import missing_chunks
 _INLINE_BYTES = 4096
 """Objects up to this size come whole: their chunk list would cost as much."""
 _GROUP_LINES = 4
-"""Commands sent at once: 64 KiB, which the server takes in even while its answers are not read yet."""
+"""Commands sent at once: 64 KiB, which the server takes in even while its answers are not read
+yet."""
 _LINE_BUDGET = MAX_LINE_BYTES - 256
 _MAX_LIST_BYTES = 64 * 1024 * 1024
 """Names of one block of a list, unpacked."""
@@ -156,7 +158,8 @@ class Repair:
     def _stage_listed(self, heads: list[Head]) -> dict[bytes, str]:
         """Return the chunks that are missing, with the type to ask for them under.
 
-        The objects are staged before it is looked up: so gc takes none of the chunks that are there.
+        The objects are staged before it is looked up: so gc takes none of the chunks that are
+        there.
         """
         for head in heads:
             self.batch.add_version(version_of(head, head.chunks or b""))

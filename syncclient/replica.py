@@ -1,4 +1,5 @@
-"""Bringing a replica to its source: bootstrap, delta or repair, whichever is right, with no operator needed.
+"""Bringing a replica to its source: bootstrap, delta or repair, whichever is right, with no
+operator needed.
 
 empty store             bootstrap, resumed where an earlier one was interrupted
 token good              delta

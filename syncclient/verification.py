@@ -1,4 +1,5 @@
-"""What an object from another store must be before it is staged: nothing that its head says is believed."""
+"""What an object from another store must be before it is staged: nothing that its head says is
+believed."""
 
 from zlib import crc32
 
@@ -10,7 +11,8 @@ from syncd.types import data_type
 
 
 class ContentCheck:
-    """Size, lines and CRC-32 of content that comes chunk by chunk, against those that a head states."""
+    """Size, lines and CRC-32 of content that comes chunk by chunk, against those that a head
+    states."""
 
     def __init__(self, head: Head) -> None:
         self.size = self.lines = self.crc32 = 0
@@ -40,8 +42,9 @@ class ContentCheck:
 def version_of(head: Head, chunks: bytes) -> Version:
     """Return the version that a head describes, with its chunks.
 
-    Raises VerificationFailed for another digest, a name that the type would not take (so that no file
-    can be written outside its folder), or attributes that are none; NotSupported for an unknown type.
+    Raises VerificationFailed for another digest, a name that the type would not take (so that no
+    file can be written outside its folder), or attributes that are none; NotSupported for an
+    unknown type.
     """
     if object_digest(chunks) != head.digest:
         raise VerificationFailed(f"{head.type} {head.name}: its chunks have not the stated digest")

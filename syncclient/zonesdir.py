@@ -1,8 +1,8 @@
 """A folder of zone files kept in step with a replica's store.
 
-Each file is written beside its place, flushed, and renamed, and only when its zone changed; it appears whole or
-not at all. A small state file says at which token the folder is, so that a run that was interrupted is made
-good by the next. Files that are not ours are left alone.
+Each file is written beside its place, flushed, and renamed, and only when its zone changed; it
+appears whole or not at all. A small state file says at which token the folder is, so that a run
+that was interrupted is made good by the next. Files that are not ours are left alone.
 """
 
 import os
@@ -91,7 +91,8 @@ class ZonesDir:
     def _changed(
         self, store: Store, state: Token | None, view: View, gone: list[str]
     ) -> Iterator[Version]:
-        """Yield the zones whose files have to be written; adds the files that have to go to `gone`."""
+        """Yield the zones whose files have to be written; adds the files that have to go to
+        `gone`."""
         if state is not None:
             try:
                 for change in store.changes(state, view, ["zones"]):

@@ -1,4 +1,5 @@
-"""What commands print: tables for people, JSON for programs, and the sentence that an error ends in."""
+"""What commands print: tables for people, JSON for programs, and the sentence that an error ends
+in."""
 
 import json
 import sys

@@ -1,7 +1,7 @@
 """A quick start and end for commands that live a quarter of a second.
 
-Measured on `syncclient resync`: collecting garbage while modules are imported, and once more over all of them when
-the interpreter ends, is 70 of 300 ms.
+Measured on `syncclient resync`: collecting garbage while modules are imported, and once more over
+all of them when the interpreter ends, is 70 of 300 ms.
 """
 
 import gc

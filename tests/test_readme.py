@@ -1,6 +1,7 @@
 """The README's commands are run, in order, and their output is what it shows.
 
-What differs from run to run stands there as <...>; a command without output shown may print what it likes.
+What differs from run to run stands there as <...>; a command without output shown may print what
+it likes.
 """
 
 import os
@@ -53,7 +54,7 @@ class Shell:
         """Run one command; return what was printed. Raises AssertionError if it fails."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{command}\necho \"{_MARK} $?\"\n")
+        self._process.stdin.write(f'{command}\necho "{_MARK} $?"\n')
         self._process.stdin.flush()
         lines: list[str] = []
         for line in self._process.stdout:

@@ -78,9 +78,7 @@ def show_diff(
     with Store.open(store_url) as store:
         asked = types or store.clock().types or "*"
         names = store.held_types() if asked == "*" else asked.split(",")
-        ours = {
-            (kind, name): short_mark(mark) for kind, name, mark in store.view().marks(names)
-        }
+        ours = {(kind, name): short_mark(mark) for kind, name, mark in store.view().marks(names)}
 
     async def work(client: Client) -> dict[tuple[str, str], bytes]:
         theirs: dict[tuple[str, str], bytes] = {}

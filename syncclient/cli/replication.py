@@ -78,7 +78,8 @@ async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterat
 
 
 def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], NewFolder] | None:
-    """Return what makes the folder for a bootstrap's zones, if it is not there yet; adds it to `made`."""
+    """Return what makes the folder for a bootstrap's zones, if it is not there yet; adds it to
+    `made`."""
     if zones_dir is None or zones_dir.exists():
         return None
 

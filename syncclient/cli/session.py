@@ -14,7 +14,7 @@ from syncclient.address import Address
 from syncclient.client import Client
 from syncd.errors import IllegalValue, PasswordRequired, SyncError
 
-PASSWORD_VARIABLE = "SYNC_PASSWORD"  # noqa: S105 the name of a variable
+PASSWORD_VARIABLE = "SYNC_PASSWORD"
 
 T = TypeVar("T")
 

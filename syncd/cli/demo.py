@@ -1,7 +1,8 @@
 """`syncd demo`: the main job, step by step, with the real commands in a temporary folder.
 
-Every step runs the command that it shows, in a process of its own over a real socket, so what one sees is what one
-gets; the only thing done behind the scenes is to make the replica forget where it stands.
+Every step runs the command that it shows, in a process of its own over a real socket, so what one
+sees is what one gets; the only thing done behind the scenes is to make the replica forget where it
+stands.
 """
 
 import json
@@ -45,7 +46,8 @@ def run_demo(*, keep: bool) -> None:
 
 
 def _example_zones() -> Path:
-    """Return the example zones: of the checkout that this runs from, or those that were installed."""
+    """Return the example zones: of the checkout that this runs from, or those that were
+    installed."""
     package = Path(__file__).parents[1]
     checkout = package.parent / "examples" / "zones"
     return checkout if checkout.is_dir() else package / "example_zones"

@@ -1,1 +1,2 @@
-"""What objects are made of: canonical form, chunks, digests, splices. Pure: no IO but given streams."""
+"""What objects are made of: canonical form, chunks, digests, splices. Pure: no IO but given
+streams."""

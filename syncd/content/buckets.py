@@ -13,7 +13,8 @@ MARK_BYTES = 8
 """How much of a mark, or of a sum of marks, is sent."""
 MIN_BITS, MAX_BITS = 0, 16
 _OBJECTS_PER_BUCKET = 24
-"""Measured: about where the bytes of the sums equal those of the lists, if one zone in 1,000 differs."""
+"""Measured: about where the bytes of the sums equal those of the lists, if one zone in 1,000
+differs."""
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 _MASK = (1 << (8 * MARK_BYTES)) - 1
 

@@ -42,8 +42,8 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
     """Yield the chunks of a text of which some parts are chunks already.
 
     `parts` are, in order, chunks of the text as it was (bytes) and, in place of those that an edit
-    touched, their new lines. A chunk goes through whole wherever the cut before it is still in place;
-    so the result is that of `cut_lines` on all lines, at the cost of the lines that moved.
+    touched, their new lines. A chunk goes through whole wherever the cut before it is still in
+    place; so the result is that of `cut_lines` on all lines, at the cost of the lines that moved.
     """
     pending: list[bytes] = []
     head_missing = head_lines
@@ -73,7 +73,8 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
 
 
 def _cuts(lines: list[bytes]) -> Iterator[int]:
-    """Yield where chunks of `lines` end, as far as that can be said without the lines after them."""
+    """Yield where chunks of `lines` end, as far as that can be said without the lines after
+    them."""
     marked = [at for at, line in enumerate(lines, 1) if not crc32(line) & _CUT_MASK]
     start = 0
     while start < len(lines):

@@ -67,9 +67,7 @@ def decompress_against(frame: bytes, dictionary: bytes, limit_bytes: int) -> byt
         raise VerificationFailed(f"damaged zstd frame: {error}") from None
 
 
-def _decompress(
-    decompressor: zstandard.ZstdDecompressor, frame: bytes, limit_bytes: int
-) -> bytes:
+def _decompress(decompressor: zstandard.ZstdDecompressor, frame: bytes, limit_bytes: int) -> bytes:
     size_bytes = zstandard.frame_content_size(frame)
     if not 0 <= size_bytes <= limit_bytes:
         raise VerificationFailed(

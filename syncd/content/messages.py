@@ -131,7 +131,8 @@ class BlockWriter:
 def write_blocks(
     elements: Iterable[Element], *, growing_from: int = BLOCK_BYTES
 ) -> Iterator[bytes]:
-    """Yield the blocks that hold `elements`; the first has `growing_from` bytes, then twice as many."""
+    """Yield the blocks that hold `elements`; the first has `growing_from` bytes, then twice as
+    many."""
     writer = BlockWriter(growing_from)
     for element in elements:
         if (block := writer.add(element)) is not None:

@@ -1,8 +1,8 @@
 """A list of chunk digests as an edit of an older one: keep n, drop n, insert these.
 
-`apply_splices(old, diff_chunks(old, new)) == new` for all lists. Each inserted chunk has as its zstd
-dictionary the old chunks that it most likely replaces, by the rule of `dictionary_range`, which both
-sides follow. protocol.md, "Splices".
+`apply_splices(old, diff_chunks(old, new)) == new` for all lists. Each inserted chunk has as its
+zstd dictionary the old chunks that it most likely replaces, by the rule of `dictionary_range`,
+which both sides follow. protocol.md, "Splices".
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from difflib import SequenceMatcher
 from syncd.errors import VerificationFailed
 
 _DICTIONARY_CHUNKS = 3
-"""Old chunks a dictionary holds: an edit moves a cut by one chunk at most, more is rarely of use."""
+"""Old chunks a dictionary holds: an edit moves a cut by one chunk at most, more is rarely of
+use."""
 
 
 @dataclass(frozen=True, slots=True)

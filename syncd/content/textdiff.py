@@ -37,7 +37,8 @@ def parse_diff(lines: Iterable[str]) -> TextDiff:
 
 
 def diff_lines(old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
-    """Yield `-` and `+` lines that turn the set of lines `old` into `new`, each side in its order."""
+    """Yield `-` and `+` lines that turn the set of lines `old` into `new`, each side in its
+    order."""
     before, after = list(old), list(new)
     kept = set(before) & set(after)
     yield from (f"-{line}" for line in before if line not in kept)

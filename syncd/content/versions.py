@@ -91,7 +91,9 @@ def object_digest(chunks: bytes) -> bytes:
 
 def object_mark(type_name: str, name: str, digest: bytes, attributes: bytes) -> bytes:
     """Return what an object adds to a fingerprint; neither type nor name can hold a NUL."""
-    return sha256(b"%b\0%b\0%b%b" % (type_name.encode(), name.encode(), digest, attributes)).digest()
+    return sha256(
+        b"%b\0%b\0%b%b" % (type_name.encode(), name.encode(), digest, attributes)
+    ).digest()
 
 
 def add_marks(fingerprint: int, *, gained: int = 0, lost: int = 0) -> int:

@@ -23,8 +23,9 @@ def import_files(
 ) -> Imported:
     """Make a folder's files the store's; with `delete_others`, files that it does not have go.
 
-    A symbolic link to a file inside the folder is followed. Raises InvalidContent, and changes nothing, for
-    links that point out of it, for anything that is no file, and for names that cannot be kept.
+    A symbolic link to a file inside the folder is followed. Raises InvalidContent, and changes
+    nothing, for links that point out of it, for anything that is no file, and for names that
+    cannot be kept.
     """
     if not folder.is_dir():
         raise InvalidContent("there is no such folder", path=str(folder))

@@ -1,7 +1,7 @@
 """Master files of this machine become zones: all of them in one commit, or none.
 
-Files are read some at a time, so that memory stays flat however many there are, and compared with what the store
-holds; a zone in which nothing changed makes no version.
+Files are read some at a time, so that memory stays flat however many there are, and compared with
+what the store holds; a zone in which nothing changed makes no version.
 """
 
 import fnmatch
@@ -56,7 +56,8 @@ class MasterFile:
 
 
 def find_master_files(paths: Sequence[Path]) -> list[MasterFile]:
-    """Return the files that `paths` name: files as they are, folders with what they hold below them.
+    """Return the files that `paths` name: files as they are, folders with what they hold below
+    them.
 
     Raises InvalidContent for a path that is not there, or a folder without master files.
     """
@@ -99,9 +100,10 @@ def import_zones(
 ) -> Imported:
     """Read master files and make them the store's zones in one commit.
 
-    `origin` is what relative names stand under; by default the zone that the file's name suggests. With
-    `keep_going` the good zones are taken and the bad listed; without it, raises InvalidContent for the first bad
-    one and changes nothing. With `delete_others`, zones that no file holds go, unless a file failed.
+    `origin` is what relative names stand under; by default the zone that the file's name suggests.
+    With `keep_going` the good zones are taken and the bad listed; without it, raises
+    InvalidContent for the first bad one and changes nothing. With `delete_others`, zones that no
+    file holds go, unless a file failed.
     """
     result = Imported(None)
     seen: dict[str, str] = {}
@@ -197,7 +199,8 @@ def _put(
 
 
 def _includer(base: Path) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
-    """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside `base`."""
+    """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
+    `base`."""
     root = base.resolve()
 
     def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:

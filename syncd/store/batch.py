@@ -1,7 +1,8 @@
 """Writing: objects are staged, perhaps over several transactions, and published in one.
 
-A reader sees nothing of a batch before `publish`, and all of it after. Memory stays flat: chunks and
-staged rows are flushed as they come. A batch that its process left behind is harmless and goes with `gc`.
+A reader sees nothing of a batch before `publish`, and all of it after. Memory stays flat: chunks
+and staged rows are flushed as they come. A batch that its process left behind is harmless and goes
+with `gc`.
 """
 
 import secrets
@@ -67,7 +68,8 @@ class Replaced(NamedTuple):
 
 
 class Batch:
-    """Objects on their way into the store. A context manager: left without `publish`, it is undone."""
+    """Objects on their way into the store. A context manager: left without `publish`, it is
+    undone."""
 
     def __init__(
         self, engine: Engine, *, now: Clockwork = time.time, batch_id: str | None = None
@@ -185,10 +187,11 @@ class Batch:
         self._held_bytes = 0
 
     def publish(self, author: str, comment: str = "") -> Token | None:
-        """Make everything staged visible as one commit; return its token, None if nothing is staged.
+        """Make everything staged visible as one commit; return its token, None if nothing is
+        staged.
 
-        Raises Frozen, ReadOnly, MovedOn (an object was changed by somebody else meanwhile), Busy (gc
-        ran meanwhile; make the batch anew).
+        Raises Frozen, ReadOnly, MovedOn (an object was changed by somebody else meanwhile), Busy
+        (gc ran meanwhile; make the batch anew).
         """
         if self.changes == 0:
             return None

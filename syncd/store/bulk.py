@@ -1,6 +1,7 @@
 """Many rows at once, without the per-row cost of SQLAlchemy's parameter processing.
 
-The statement is SQLAlchemy's, compiled once for the dialect; the rows go to the driver's executemany.
+The statement is SQLAlchemy's, compiled once for the dialect; the rows go to the driver's
+executemany.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """The clock row: where the store stands. Every write transaction locks it first.
 
-A commit takes its number under that lock and holds it to its end, so commits become visible in the order
-of their numbers, on every database. Sequences do not give that.
+A commit takes its number under that lock and holds it to its end, so commits become visible in the
+order of their numbers, on every database. Sequences do not give that.
 """
 
 from dataclasses import dataclass

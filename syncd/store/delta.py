@@ -35,7 +35,8 @@ def check_token(engine: Engine, token: Token) -> None:
 
 
 def changes(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    """Yield what differs between `since` and `view`: first what is gone, then what is new or changed.
+    """Yield what differs between `since` and `view`: first what is gone, then what is new or
+    changed.
 
     Raises TokenLost, also in the middle if gc passes `since` meanwhile.
     """

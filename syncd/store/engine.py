@@ -1,8 +1,8 @@
 """Opening a database: the engine, its settings, and the schema brought up to date.
 
 On SQLite every write transaction begins with BEGIN IMMEDIATE, so that it waits for its turn at the
-start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not wait for
-each other, and every commit is flushed to disk.
+start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not
+wait for each other, and every commit is flushed to disk.
 """
 
 import re
@@ -22,7 +22,8 @@ _BUSY_TIMEOUT_MS = 60_000
 """How long a writer waits for another: an import's last transaction may take some seconds."""
 _CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 8 * 1024
-"""The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a third."""
+"""The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
+third."""
 
 _PASSWORD = re.compile(r":[^:@]*@")
 """Of a text that is no URL: it is not shown either."""
@@ -62,7 +63,8 @@ def open_engine(url: str, *, create: bool) -> Engine:
 
 
 def _name_failures(engine: Engine, shown: str) -> None:
-    """Have whatever the database refuses (a full disk, a file that may only be read) raise StoreError."""
+    """Have whatever the database refuses (a full disk, a file that may only be read) raise
+    StoreError."""
 
     @event.listens_for(engine, "handle_error")
     def name_failure(context: ExceptionContext) -> None:
@@ -117,8 +119,8 @@ def _migrate_known(connection: Connection, shown: str, present: str | None) -> N
         migrate(connection)
     except CommandError:
         raise StoreError(
-            f"store {shown}: its schema {present!r} is not known here: a newer syncd made it, or it is "
-            "no store"
+            f"store {shown}: its schema {present!r} is not known here: a newer syncd made it, or "
+            "it is no store"
         ) from None
 
 

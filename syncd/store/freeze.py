@@ -1,4 +1,5 @@
-"""SNGL and ESNG in the store: a freeze stands in the clock row, so every daemon and command keeps to it."""
+"""SNGL and ESNG in the store: a freeze stands in the clock row, so every daemon and command keeps
+to it."""
 
 from sqlalchemy import Engine, update
 
@@ -11,8 +12,8 @@ from syncd.store.schema import clock
 def freeze(engine: Engine, holder: str, for_s: float, now: float) -> Clock:
     """Freeze the store for `holder`, or lengthen its freeze; return the clock, its token fixed.
 
-    Ends `for_s` seconds after the last `freeze` or `keep_frozen`. Raises Frozen if somebody else holds
-    it. Taking the clock's lock has waited for every write that was in its last step.
+    Ends `for_s` seconds after the last `freeze` or `keep_frozen`. Raises Frozen if somebody else
+    holds it. Taking the clock's lock has waited for every write that was in its last step.
     """
     with engine.execution_options(**WRITE).begin() as connection:
         present = lock_clock(connection)

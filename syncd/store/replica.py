@@ -1,4 +1,5 @@
-"""A replica's writes: a copy of the source's view becomes visible in one transaction, or not at all.
+"""A replica's writes: a copy of the source's view becomes visible in one transaction, or not at
+all.
 
 The fingerprint is compared inside that transaction: what does not add up to the source's is rolled
 back, and the replica stands where it stood.
@@ -41,7 +42,8 @@ class ReplicaBatch(Batch):
         return self.copies
 
     def keep_partial(self, partial: Callable[[], Version | None]) -> None:
-        """Keep, with every flush, what `partial` returns: the object under way as far as it has come.
+        """Keep, with every flush, what `partial` returns: the object under way as far as it has
+        come.
 
         So no chunk is ever written that nothing refers to, and gc beside a bootstrap takes none.
         """
@@ -90,7 +92,8 @@ class ReplicaBatch(Batch):
         return None if row is None else (row.type, row.name)
 
     def discard(self) -> None:
-        """Forget what is staged, here or by an earlier process; its chunks stay, to be used again."""
+        """Forget what is staged, here or by an earlier process; its chunks stay, to be used
+        again."""
         self._staged.clear()
         self.changes = 0
         self.copies = None

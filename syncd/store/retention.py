@@ -1,4 +1,5 @@
-"""gc: what no view from the floor on can show is removed, in the transaction that raises the floor."""
+"""gc: what no view from the floor on can show is removed, in the transaction that raises the
+floor."""
 
 from dataclasses import dataclass
 
@@ -32,8 +33,9 @@ class Swept:
 def collect(engine: Engine, *, keep_seq: int | None, keep_since: int | None, now: float) -> Swept:
     """Raise the floor and remove what lies below it.
 
-    The floor becomes `keep_seq`, or the last commit made before `keep_since` (seconds since 1970), so
-    that everything since then can be read. It never goes down or beyond the head. Raises IllegalValue.
+    The floor becomes `keep_seq`, or the last commit made before `keep_since` (seconds since 1970),
+    so that everything since then can be read. It never goes down or beyond the head. Raises
+    IllegalValue.
     """
     with engine.execution_options(**WRITE).begin() as connection:
         present = lock_clock(connection)

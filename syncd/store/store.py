@@ -1,4 +1,5 @@
-"""The store as everything above it sees it: one object per database, blocking, safe to use from threads."""
+"""The store as everything above it sees it: one object per database, blocking, safe to use from
+threads."""
 
 import secrets
 import time
@@ -146,8 +147,9 @@ class Store:
     ) -> tuple[Token | None, list[str]]:
         """Change one object in a commit of its own; return its token and warnings.
 
-        `make` gets what is there and returns what is to be, or None for nothing to do; then the token
-        is None. With `digest` (hex, 8 digits or more) or `serial`, raises MovedOn if the object is not at it.
+        `make` gets what is there and returns what is to be, or None for nothing to do; then the
+        token is None. With `digest` (hex, 8 digits or more) or `serial`, raises MovedOn if the
+        object is not at it.
         """
         conditional = digest is not None or serial is not None
         attempt = 0

@@ -1,7 +1,8 @@
 """Reading: the view at one commit, exactly as it was, while writers go on.
 
-Every read is a short transaction. Whether the view is still held is asked at its end: gc raises the floor in
-the transaction that removes, so rows read before a floor above the view was seen are whole.
+Every read is a short transaction. Whether the view is still held is asked at its end: gc raises
+the floor in the transaction that removes, so rows read before a floor above the view was seen are
+whole.
 """
 
 import fnmatch
@@ -154,13 +155,13 @@ class View:
         """
         remaining = iter(versions)
         while group := list(islice(remaining, _GROUP_OBJECTS)):
-            digests = [version.chunk_digests() for version in group]
+            digests = [present.chunk_digests() for present in group]
             small = self.bodies([d for own in digests if len(own) <= _FEW_CHUNKS for d in own])
-            for version, own in zip(group, digests, strict=True):
+            for present, own in zip(group, digests, strict=True):
                 if len(own) <= _FEW_CHUNKS:
-                    yield version, map(small.__getitem__, own)
+                    yield present, map(small.__getitem__, own)
                 else:
-                    yield version, self.bodies_in_order(own)
+                    yield present, self.bodies_in_order(own)
 
     def bodies_in_order(self, digests: Sequence[bytes]) -> Iterator[bytes]:
         """Yield chunks' compressed bodies in the order asked for, in flat memory."""
@@ -170,8 +171,8 @@ class View:
 
     def contents(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:
         """Yield each version with its chunks' content."""
-        for version, bodies in self.stored(versions):
-            yield version, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
+        for present, bodies in self.stored(versions):
+            yield present, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
 
     def content(self, present: Version) -> Iterator[bytes]:
         """Yield the chunks of an object's content, in order."""
@@ -201,7 +202,8 @@ class View:
         return Totals(count, add_marks(0, gained=fingerprint))
 
     def marks(self, types: Sequence[str]) -> Iterator[Marked]:
-        """Yield name and mark of each object, in the order of type and name, and nothing else of it."""
+        """Yield name and mark of each object, in the order of type and name, and nothing else of
+        it."""
         after: tuple[str, str] | None = None
         columns = (version.c.type, version.c.name, version.c.digest, version.c.attributes)
         while True:

@@ -1,7 +1,8 @@
 """The contract of a data type, and the register of all of them.
 
-A type says how text becomes canonical bytes and who may read and write it; the store, the protocol and
-the client treat all types alike. To add one: a file beside this one, registered on its last line.
+A type says how text becomes canonical bytes and who may read and write it; the store, the protocol
+and the client treat all types alike. To add one: a file beside this one, registered on its last
+line.
 """
 
 from abc import ABC, abstractmethod
@@ -19,8 +20,8 @@ MAX_NAME_CHARACTERS = 700
 
 @dataclass
 class Prepared:
-    """Content in canonical form, ready to be cut: `attributes` and `mtime` may be asked for only after
-    `chunks` was read to its end."""
+    """Content in canonical form, ready to be cut: `attributes` and `mtime` may be asked for only
+    after `chunks` was read to its end."""
 
     name: str
     chunks: Iterator[bytes]

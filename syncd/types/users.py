@@ -1,4 +1,5 @@
-"""Users of the protocol: a role, and an Argon2id hash as the only content. Never a clear password."""
+"""Users of the protocol: a role, and an Argon2id hash as the only content. Never a clear
+password."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ _MAX_HASH_BYTES = 512
 ARGON2_TIME_COST = 2
 ARGON2_MEMORY_KIB = 19 * 1024
 ARGON2_LANES = 1
-"""OWASP's second choice: as strong against guessing, and a login costs the server 19 MiB, not 64."""
+"""OWASP's second choice: as strong against guessing, and a login costs the server 19 MiB, not
+64."""
 
 
 class Users(DataType):

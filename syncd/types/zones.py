@@ -1,8 +1,8 @@
 """DNS zones: master files in, canonical text kept. A zone's name is absolute, in lower case.
 
-Serials only ever advance (RFC 1982): content that changed and whose serial did not gets the next one,
-and content in which nothing but an older serial differs is no change at all. A zone whose SOA is
-signed cannot be re-numbered here, the signer has to.
+Serials only ever advance (RFC 1982): content that changed and whose serial did not gets the next
+one, and content in which nothing but an older serial differs is no change at all. A zone whose SOA
+is signed cannot be re-numbered here, the signer has to.
 """
 
 import re

@@ -111,7 +111,8 @@ class Serving:
 
 
 class Proxy:
-    """Passes a server's bytes on; calls `at` once it has passed so many, and then holds the rest."""
+    """Passes a server's bytes on; calls `at` once it has passed so many, and then holds the
+    rest."""
 
     def __init__(self, port: int, after_bytes: int, at: Callable[[], None]) -> None:
         self._server_port, self._left, self._at = port, after_bytes, at

@@ -19,8 +19,8 @@ from tests.cli.commands import (
     add_admin,
     assert_folder_holds,
     assert_replicates,
-    finish,
     fingerprint_of,
+    finish,
     refused,
     run,
     start,
@@ -135,7 +135,8 @@ def test_objects_are_put_got_patched_and_deleted(tmp_path: Path, server: Serving
     assert "www" not in run("syncclient", "get", url, "example.com.").out
     assert "www" in run("syncclient", "get", url, "example.com.", "--at", "2").out
     assert "not 1" in refused(
-        "syncclient", "patch", url, "example.com.", "--serial", "1", stdin="+a A 192.0.2.1\n", status=6
+        "syncclient", "patch", url, "example.com.", "--serial", "1",
+        stdin="+a A 192.0.2.1\n", status=6,
     )  # fmt: skip
     run("syncclient", "delete", url, "example.com.", "--comment", "no longer needed")
     assert "571" in refused("syncclient", "get", url, "example.com.", status=6)

@@ -21,8 +21,8 @@ from tests.cli.commands import (
     add_admin,
     assert_folder_holds,
     assert_replicates,
-    finish,
     fingerprint_of,
+    finish,
     run,
     start,
     zone_text,
@@ -51,7 +51,8 @@ def large_file(seed: int) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
-    """A folder with a source of 400 zones and a large file, as of two commits; and a replica of the first.
+    """A folder with a source of 400 zones and a large file, as of two commits; and a replica of
+    the first.
 
     Tests copy what they need of it.
     """
@@ -64,8 +65,8 @@ def made() -> Iterator[Path]:
             import_zones(source, find_master_files([folder / "zones"]), author="test")
             with Serving(store_url(folder, "source")) as serving:
                 run(
-                    "syncclient", "bootstrap", serving.url(), "--store", store_url(folder, "replica"),
-                    "--zones-dir", folder / "out",
+                    "syncclient", "bootstrap", serving.url(),
+                    "--store", store_url(folder, "replica"), "--zones-dir", folder / "out",
                 )  # fmt: skip
             write_zones(folder / "zones", serial=2, every=5)
             import_zones(source, find_master_files([folder / "zones"]), author="test")

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, event, select
 
 from syncd.errors import Frozen, ReadOnly
@@ -11,8 +12,6 @@ from syncd.store import Clock, Store
 from syncd.store.clock import check_writable
 from syncd.store.schema import commit
 from tests.store.objects import content_of, new_store, put, store_url
-
-import pytest
 
 
 class Gate:

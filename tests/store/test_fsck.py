@@ -17,7 +17,8 @@ Damaging = Callable[[Connection], object]
 
 @pytest.fixture
 def damaged(store: Store) -> Store:
-    """Sound at first: object `a` in three versions, `b` in one, and one that is being made ready."""
+    """Sound at first: object `a` in three versions, `b` in one, and one that is being made
+    ready."""
     put(store, "a", b"one" * 50, b"shared")
     put(store, "a", b"two" * 50, b"shared")
     put(store, "b", b"other" * 50)
@@ -69,7 +70,7 @@ def test_a_store_in_which_a_batch_was_left_is_sound(damaged: Store) -> None:
     assert list(damaged.fsck()) == []
 
 
-@pytest.mark.parametrize("at", range(0, 16))
+@pytest.mark.parametrize("at", range(16))
 def test_a_flipped_byte_in_a_chunk_is_found_wherever_it_is(damaged: Store, at: int) -> None:
     damages = found(damaged, lambda connection: flip_a_byte(connection, at))
     assert damages[0].startswith(f"chunk {DIGEST.hex()}")

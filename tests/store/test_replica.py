@@ -1,5 +1,6 @@
 """A copy becomes visible whole and proven, or nothing changes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,20 +144,7 @@ def test_a_version_from_beyond_the_view_is_refused(store: Store, replica: Store)
     batch = replica.replica_batch()
     newest = store.view().version("files", "a")
     batch.add_chunk(newest.chunks, 7, compress(b"changed"))
-    batch.add_version(
-        Version(
-            newest.type,
-            newest.name,
-            newest.seq + 1,
-            newest.mtime,
-            newest.size,
-            newest.lines,
-            newest.crc32,
-            newest.digest,
-            newest.attributes,
-            newest.chunks,
-        )  # fmt: skip
-    )
+    batch.add_version(replace(newest, seq=newest.seq + 1))
     with pytest.raises(VerificationFailed, match="a is said to be of a commit after 4"):
         batch.publish_copy(proof, source=SOURCE, types="*", advance=True)
     assert replica.clock().seq == 3

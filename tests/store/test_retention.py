@@ -1,4 +1,5 @@
-"""gc: whatever can be read from the floor on stays readable; below it nothing is answered in part."""
+"""gc: whatever can be read from the floor on stays readable; below it nothing is answered in
+part."""
 
 import pytest
 

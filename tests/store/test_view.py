@@ -1,4 +1,5 @@
-"""Views: paging by name is exact however many objects there are, and content is read in flat memory."""
+"""Views: paging by name is exact however many objects there are, and content is read in flat
+memory."""
 
 import fnmatch
 from collections.abc import Iterator

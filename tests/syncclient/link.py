@@ -1,4 +1,5 @@
-"""A source and a client in one process, on a stream in memory that can be cut, counted and lied on."""
+"""A source and a client in one process, on a stream in memory that can be cut, counted and lied
+on."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +24,8 @@ ADMIN = "root"
 SOURCE = "syncd://root@source:5040"
 
 Tamper = Callable[[str, bytes], bytes]
-"""Gets each line ("line") and each block ("block") of a server, returns what the client is to see."""
+"""Gets each line ("line") and each block ("block") of a server, returns what the client is to
+see."""
 
 
 def add_user(store: Store, role: Role = Role.ADMIN, name: str = ADMIN) -> None:
@@ -93,7 +95,8 @@ class LyingStream(_Stream):
             self._held += data
 
     def _take(self) -> bytes:
-        """Return as much as is complete; a block is announced by the size that it has in the end."""
+        """Return as much as is complete; a block is announced by the size that it has in the
+        end."""
         out = b""
         while True:
             if self._block_bytes is not None:

@@ -155,7 +155,7 @@ def test_a_login_that_fails_is_seen_with_the_first_command(
 
 def test_nobody_listening_is_named(running_daemon: RunningDaemon) -> None:
     running_daemon.stop()
-    with pytest.raises(ConnectionFailed, match=f"127.0.0.1:{running_daemon.port}"):
+    with pytest.raises(ConnectionFailed, match=rf"127\.0\.0\.1:{running_daemon.port}"):
         session(running_daemon, lambda client: client.noop())
 
 
@@ -166,7 +166,7 @@ def test_a_server_that_ends_is_named(running_daemon: RunningDaemon) -> None:
         while True:
             await client.noop()
 
-    with pytest.raises(ConnectionFailed, match="127.0.0.1"):
+    with pytest.raises(ConnectionFailed, match=r"127\.0\.0\.1"):
         session(running_daemon, work)
 
 

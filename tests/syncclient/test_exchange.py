@@ -1,4 +1,5 @@
-"""Long answers are read to their end, whatever happens to them, so that the connection stays good."""
+"""Long answers are read to their end, whatever happens to them, so that the connection stays
+good."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""Alembic's entry: migrations run on the connection, and in the transaction, that the store gives."""
+"""Alembic's entry: migrations run on the connection, and in the transaction, that the store
+gives."""
 
 from alembic import context
 
