@@ -32,7 +32,8 @@ _contexts = _Contexts()
 
 def compress(data: bytes) -> bytes:
     """Return `data` as one zstd frame."""
-    return _contexts.compressor.compress(data)
+    frame = _contexts.compressor.compress(data)
+    return memoryview(frame).tobytes()  # the original keeps all the memory the worst case needs
 
 
 def decompress(frame: bytes, limit_bytes: int) -> bytes:

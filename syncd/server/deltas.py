@@ -9,6 +9,7 @@ from syncd.content.splices import Splice, SpliceShape, dictionary_range, diff_ch
 from syncd.content.textdiff import diff_lines
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
+from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
 from syncd.store import Change, Store, View
 from syncd.types import data_type
@@ -20,7 +21,17 @@ _LARGE_SPLICE = 512
 def delta_elements(
     changes: Iterator[Change], since: Token, view: View, store: Store
 ) -> Iterator[Element]:
-    """Yield a delta's elements: what is gone, then each changed object as splices over the old."""
+    """Yield a delta's elements: what is gone, then each changed object as splices over the old.
+
+    Raises TokenLost if gc passes `since` meanwhile: then the old content may be gone.
+    """
+    try:
+        yield from _elements(changes, View(store.engine, since), view)
+    except ViewGone as error:
+        raise TokenLost(f"{since} was passed by gc: {error}") from None
+
+
+def _elements(changes: Iterator[Change], earlier: View, view: View) -> Iterator[Element]:
     for change in changes:
         if change.new is None:
             assert change.old is not None
@@ -34,7 +45,7 @@ def delta_elements(
             position += splice.keep
             dropped = old[position : position + splice.drop]
             position += splice.drop
-            yield from _inserted(view, splice, dropped)
+            yield from _inserted(earlier, view, splice, dropped)
 
 
 def _head(new: Version, splices: list[Splice]) -> Head:
@@ -45,7 +56,7 @@ def _head(new: Version, splices: list[Splice]) -> Head:
     )  # fmt: skip
 
 
-def _inserted(view: View, splice: Splice, dropped: list[bytes]) -> Iterator[bytes]:
+def _inserted(earlier: View, view: View, splice: Splice, dropped: list[bytes]) -> Iterator[bytes]:
     """Yield the inserted chunks, compressed with the chunks they replace as dictionary."""
     for at in range(0, len(splice.insert), _LARGE_SPLICE):
         part = splice.insert[at : at + _LARGE_SPLICE]
@@ -55,7 +66,7 @@ def _inserted(view: View, splice: Splice, dropped: list[bytes]) -> Iterator[byte
             continue
         for index, digest in enumerate(part, at):
             low, high = dictionary_range(len(dropped), len(splice.insert), index)
-            old = view.bodies(dropped[low:high])
+            old = earlier.bodies(dropped[low:high])
             dictionary = b"".join(
                 decompress(old[known], MAX_CHUNK_BYTES) for known in dropped[low:high]
             )

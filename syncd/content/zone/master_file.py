@@ -39,7 +39,7 @@ Include = Callable[[str, str], AbstractContextManager[IO[bytes]]]
 WINDOW_BYTES = 1024 * 1024
 """How much of a file is looked at at once."""
 
-RUN_RRSETS = 40_000
+RUN_RRSETS = 20_000
 """RRsets held unpacked; some 15 MB."""
 
 _RUN_BYTES = 32 * WINDOW_BYTES

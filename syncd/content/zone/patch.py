@@ -127,13 +127,13 @@ class ZonePatch:
         ]
 
     def _remove(self, lines: list[str], line: str, number: int) -> None:
-        """Take out the line as it is, or else the one that names the same record."""
+        """Take out the line that names the same record."""
         wanted = _identity(line)
-        found = [candidate for candidate in lines if _names(candidate, wanted)]
-        if not found:
-            raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
-        rdata = line.split(" ", 4)[4]
-        lines.remove(next((exact for exact in found if exact.endswith(rdata)), found[0]))
+        for candidate in lines:
+            if _names(candidate, wanted):
+                lines.remove(candidate)
+                return
+        raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
 
     def _add(self, lines: list[str], line: str, ttl: str, number: int) -> None:
         owner, stated_ttl, rest = line.split(" ", 2)

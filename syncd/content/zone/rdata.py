@@ -76,12 +76,7 @@ def _with_values(tokens: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for token in tokens:
         key = joined[-1] if joined else ""
-        if (
-            isinstance(token, QuotedValue)
-            and key
-            and key.find("=") == len(key) - 1
-            and "\\" not in key
-        ):
+        if isinstance(token, QuotedValue) and key and key.find("=") == len(key) - 1:
             joined[-1] = f'{key}"{token}"'
         else:
             joined.append(token)

@@ -1,7 +1,7 @@
 """Logical records: where they end, and what their fields are."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncd.content.zone.lexer import (
@@ -98,7 +98,15 @@ def test_any_text_gives_records_or_a_syntax_error(text: str) -> None:
         position = record.end
 
 
+@pytest.mark.parametrize("text", ["a\n", "\n", "a\r\n", "(a\n)\n", "a ; b\n", '"a"\n'])
+def test_a_record_whose_line_end_is_there_is_given_at_once(text: str) -> None:
+    assert lex_record(text, 0, final=False).end == len(text)
+
+
 @given(ANY_TEXT)
+@example("a\r")
+@example('"\\')
+@example("\\")
 def test_a_record_is_the_same_however_much_of_the_text_is_there(text: str) -> None:
     text += "\n"
     try:

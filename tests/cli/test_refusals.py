@@ -1,0 +1,125 @@
+"""What is refused ends in one line that says what is wrong, and in the exit status for it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import (
+    BIN,
+    Serving,
+    refused,
+)
+from tests.store.objects import store_url
+
+NOWHERE = "syncd://root@127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("syncd",), 2, ""),
+        (("syncd", "nonsense"), 2, "No such command 'nonsense'"),
+        (("syncd", "log", "--limit", "many"), 2, "'many' is not a valid integer"),
+        (("syncd", "import", "zones"), 2, "Missing argument"),
+        (("syncd", "log", "--store", "sqlite:///{folder}/none.db"), 8, "there is no such file"),
+        (("syncd", "log", "--store", "nonsense"), 8, "no database URL"),
+        (("syncd", "init", "--store", "sqlite:///{folder}/no/such/x.db"), 8, "unable to open"),
+        (("syncd", "init", "--store", "{source}"), 6, "is a store already"),
+        (("syncd", "fsck", "--store", "sqlite:///{folder}/text"), 8, "not a database"),
+        (("syncd", "serve", "--store", "sqlite:///{folder}/none.db"), 8, "no such file"),
+        (("syncd", "serve", "--store", "{source}", "--host", "192.0.2.1"), 3, "cannot listen on"),
+        (("syncd", "import", "zones", "{folder}/none", "--store", "{source}"), 5, "no such file"),
+        (("syncd", "import", "files", "{folder}/none", "--store", "{source}"), 5, "no such folder"),
+        (("syncd", "export", "zones", "{folder}/x", "--at", "99", "--store", "{source}"), 6,
+         "commit 99 is not held"),
+        (("syncd", "export", "users", "{folder}/x", "--store", "{source}"), 2, "'users' is not"),
+        (("syncd", "export", "zones", "{folder}/text", "--store", "{source}"), 2, "is a file"),
+        (("syncd", "gc", "--keep-commits", "x", "--store", "{source}"), 2, "'x' is not a valid"),
+        (("syncd", "user", "remove", "nobody", "--store", "{source}"), 4, "no user nobody"),
+        (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 4,
+         "no user nobody"),
+        (("syncd", "user", "add", "../x", "--role", "reader", "--password-stdin", "--store",
+          "{source}"), 6, "a user's name has up to 64"),
+        (("syncd", "user", "add", "x", "--role", "reader", "--password-stdin", "--store",
+          "{source}"), 6, "a password has at least one character"),
+        (("syncclient",), 2, ""),
+        (("syncclient", "status"), 2, "Missing argument 'URL'"),
+        (("syncclient", "status", "nonsense"), 6, "is no address: write syncd://USER@HOST:PORT"),
+        (("syncclient", "status", "syncd://127.0.0.1:1"), 6, "say as whom to log in"),
+        (("syncclient", "status", NOWHERE), 3, "127.0.0.1:1"),
+        (("syncclient", "bootstrap", NOWHERE), 2, "Missing option '--store'"),
+        (("syncclient", "bootstrap", NOWHERE, "--store", "sqlite:///{folder}/text"), 8,
+         "not a database"),
+        (("syncclient", "status", NOWHERE, "--password-file", "{folder}/none"), 4,
+         "no password to be read"),
+        (("syncclient", "put", NOWHERE, "a.", "--file", "{folder}/none"), 6, "No such file"),
+        (("syncclient", "get", NOWHERE, "a.", "--at", "x"), 2, "'x' is not a valid integer"),
+        (("syncclient", "diff", NOWHERE, "--store", "sqlite:///{folder}/none.db"), 8,
+         "no such file"),
+        (("syncclient", "status", NOWHERE, "--store", "sqlite:///{folder}/none.db"), 3, ""),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_end_in_one_line_that_says_what_is_wrong(
+    tmp_path: Path, source: str, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    (tmp_path / "text").write_text("this is no database, and no folder\n" * 100)
+    filled = [argument.format(folder=tmp_path, source=source) for argument in arguments]
+    assert says in refused(*filled, status=status, stdin="")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("get", "{url}", "a b", "--type", "zones"), 6, "571"),
+        (("get", "{url}", "../x", "--type", "files"), 6, "512"),
+        (("get", "{url}", "x", "--type", "rooms"), 6, "no such type"),
+        (("get", "{url}", "example.com.", "--at", "99"), 6, "commit 99 is not held"),
+        (("put", "{url}", "example.com.", "--role", "reader"), 6, "no option role="),
+        (("put", "{url}", "/etc/passwd", "--type", "files"), 6, "relative path"),
+        (("put", "{url}", "bob", "--type", "users", "--role", "reader"), 6, "no password"),
+        (("patch", "{url}", "example.com."), 6, "changes nothing"),
+        (("patch", "{url}", "nothing.example."), 6, "zones has no nothing.example."),
+        (("patch", "{url}", "example.com.", "--digest", "abc"), 6, "give 8 to 64 hex digits"),
+        (("delete", "{url}", "example.com.", "--digest", "00000000"), 6, "is at digest"),
+        (("delete", "{url}", "example.com.", "--serial", "9"), 6, "is at serial 1, not 9"),
+        (("verify", "{url}", "--types", "rooms"), 6, "no such type"),
+        (("bootstrap", "{url}", "--store", "{source}"), 6, "commits of its own"),
+        (("resync", "{url}", "--store", "{source}"), 6, "commits of its own"),
+        (("diff", "{url}", "--store", "{source}", "--text"), 6, "is no replica"),
+        (("freeze", "{url}", "--expire", "0"), 6, "expire: '0' is not a number"),
+        (("freeze", "{url}", "--wait", "-1"), 6, "wait: '-1' is not a number"),
+    ],
+)
+def test_what_the_server_refuses_ends_in_one_line(
+    source: str, server: Serving, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    filled = [argument.format(url=server.url(), source=source) for argument in arguments]
+    assert says in refused("syncclient", *filled, status=status, stdin="")
+
+
+def test_a_port_that_is_taken_is_named(source: str, server: Serving) -> None:
+    line = refused("syncd", "serve", "--store", source, "--port", str(server.port), status=3)
+    assert line.startswith(f"syncd: cannot listen on 127.0.0.1:{server.port}: ")
+
+
+def test_a_zones_folder_that_is_no_folder_is_named(tmp_path: Path, server: Serving) -> None:
+    (tmp_path / "file").write_text("x")
+    line = refused(
+        "syncclient", "bootstrap", server.url(), "--store", store_url(tmp_path, "replica"),
+        "--zones-dir", tmp_path / "file", status=2,
+    )  # fmt: skip
+    assert "is a file" in line
+
+
+def test_a_reader_that_has_enough_is_no_error(source: str) -> None:
+    done = subprocess.run(
+        f"{BIN}/syncd log --store {source} | head -c 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert done.stderr == ""
