@@ -1,15 +1,22 @@
 """A source with some zones and users, and daemons that serve it on real sockets."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from syncd.store import Store
 from tests.running import FixedClock, RunningDaemon, fill_source
 
 StartDaemon = Callable[..., RunningDaemon]
+
+# How long an example may take says nothing on a machine with other work to do. CI tries the same
+# examples every time; whoever works on the code tries new ones.
+settings.register_profile("syncd", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("syncd")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from syncd.store import Store
 from tests.store.objects import new_store
@@ -17,5 +16,3 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 # How long an example may take says nothing on a machine with other work to do.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")

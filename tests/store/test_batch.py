@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -153,6 +153,7 @@ def test_a_batch_that_was_left_for_a_day_goes_with_gc(store: Store) -> None:
     assert rows(store) == (0, 0)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=30), max_size=10))
 def test_size_and_checksum_are_those_of_the_content(chunks: list[bytes]) -> None:
     from tempfile import TemporaryDirectory

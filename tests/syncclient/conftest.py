@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from syncd.store import Store
 from tests.running import put as put_object
@@ -14,8 +13,6 @@ from tests.syncclient.link import add_user, synchronise
 from tests.syncclient.replicas import ZONE
 
 # How long an example may take says nothing on a machine with other work to do.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ _MAX_INTEGER = (1 << 31) - 1
 _MAX_CHARACTERS = 127
 """Of one reference, expanded."""
 
-_RANGE = re.compile(r"\+?([0-9]++)-\+?([0-9]++)(?:/\+?([0-9]++)|(?!/))")
+_RANGE = re.compile(r"[\f\v]*+\+?([0-9]++)-[\f\v]*+\+?([0-9]++)(?:/[\f\v]*+\+?([0-9]++)|(?!/))")
 _PART = re.compile(
     r"(?P<escaped>\\[\s\S]?)|\$(?P<dollar>\$)|(?P<reference>\$)(?:\{(?P<format>[^}]*+)\}?+)?"
 )
