@@ -25,6 +25,7 @@ _GROUP_BYTES = 1024 * 1024
 """Files read before their zones are looked up together."""
 _ZONE_FILES = ("*.zone", "*.db", "*.hosts", "*.signed", "db.*")
 """What is taken for a master file in a folder."""
+_DATABASE_MAGIC = b"SQLite format 3\0"
 
 Progress = Callable[[int], None]
 
@@ -82,9 +83,17 @@ def _master_files_in(folder: Path) -> list[str]:
         for name in names:
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in _ZONE_FILES):
                 path = os.path.join(parent, name)
-                if os.path.isfile(path):
+                if os.path.isfile(path) and not _is_database(path):
                     found.append(path)
     return sorted(found)
+
+
+def _is_database(path: str) -> bool:
+    """Say whether a file that is called like a zone's is a store, which may stand in the folder."""
+    if not path.endswith(".db"):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(_DATABASE_MAGIC)) == _DATABASE_MAGIC
 
 
 def import_zones(

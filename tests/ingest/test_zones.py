@@ -246,3 +246,10 @@ def test_files_that_include_each_other_are_refused(store: Store, folder: Path) -
     write(folder, "a", "$INCLUDE one")
     with pytest.raises(InvalidContent):
         run(store, folder)
+
+
+def test_a_store_that_stands_in_the_folder_is_not_taken_for_a_zone(
+    store: Store, folder: Path
+) -> None:
+    (folder / "syncd.db").write_bytes(b"SQLite format 3\0" + bytes(100))
+    assert not any(file.path.endswith("syncd.db") for file in find_master_files([folder]))
