@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from syncd.store import Store
-from tests.store.objects import new_store
+from tests.store.objects import leave_flushing_to_the_system, new_store
+
+leave_flushing_to_the_system()
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with new_store(tmp_path) as made:
         yield made
-
-
-# How long an example may take says nothing on a machine with other work to do.

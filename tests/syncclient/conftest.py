@@ -8,11 +8,11 @@ import pytest
 
 from syncd.store import Store
 from tests.running import put as put_object
-from tests.store.objects import new_store, put, put_all
+from tests.store.objects import leave_flushing_to_the_system, new_store, put, put_all
 from tests.syncclient.link import add_user, synchronise
 from tests.syncclient.replicas import ZONE
 
-# How long an example may take says nothing on a machine with other work to do.
+leave_flushing_to_the_system()
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_what_a_killed_process_staged_does_not_stand_in_the_way(
     killed.flush()
     if first == "repair":
         replica.lose_token()
-    synchronise(source, replica)
+    assert synchronise(source, replica).path is SyncPath(first)
     assert_same(replica, source)
 
 
