@@ -46,9 +46,10 @@ def main() -> int:
             except BenchmarkError as error:
                 failed = True
                 print(f"{name}: {error}", file=sys.stderr)
-    print(table(rows))
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(_results(rows, bench), indent=2) + "\n")
+        # Before the folder goes: removing some 100,000 files may take longer than one waits.
+        print(table(rows), flush=True)
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(_results(rows, bench), indent=2) + "\n")
     return 1 if failed else 0
 
 
