@@ -28,6 +28,7 @@ BLOCK_BYTES = 512 * 1024
 _OVERHEAD_BYTES = 160
 """An object's head without its name: numbers, digest and attributes."""
 
+_HEAD_TYPES = [str, int, int, int, int, int, bytes, bytes]
 _NUMBERS = 1 << 63
 """What a column of every database holds."""
 
@@ -174,13 +175,10 @@ def _read_opening(element: list[Any]) -> Opening:
 
 
 def _read_object(type_name: str, element: list[Any]) -> Head | Gone:
-    match element:
-        case [str(name)]:
-            return Gone(type_name, name)
-        case [
-            str(name), int(seq), int(mtime), int(size), int(lines), int(crc32),
-            bytes(digest), bytes(attributes), how,
-        ] if (
+    # There may be 100,000 of them: a match statement takes three times as long.
+    if list(map(type, element[:-1])) == _HEAD_TYPES:
+        name, seq, mtime, size, lines, crc32, digest, attributes, how = element
+        if (
             len(digest) == DIGEST_BYTES
             and 0 <= seq < _NUMBERS and -_NUMBERS <= mtime < _NUMBERS
             and 0 <= size < _NUMBERS and 0 <= lines < _NUMBERS and 0 <= crc32 < 1 << 32
@@ -188,11 +186,13 @@ def _read_object(type_name: str, element: list[Any]) -> Head | Gone:
             head = (type_name, name, seq, mtime, size, lines, crc32, digest, attributes)
             match how:
                 case int(count) if count >= 0:
-                    return Head(*head, bodies=count)
+                    return Head(*head, count)
                 case bytes(chunks) if len(chunks) % DIGEST_BYTES == 0:
                     return Head(*head, chunks=chunks)
                 case list(rows):
                     return Head(*head, splices=tuple(_read_splice(row) for row in rows))
+    elif len(element) == 1 and isinstance(element[0], str):
+        return Gone(type_name, element[0])
     raise ProtocolViolation(f"not an object of a block: {element!r:.80}")
 
 

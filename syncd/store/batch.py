@@ -8,6 +8,7 @@ with `gc`.
 import secrets
 import time
 from collections.abc import Callable
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -42,7 +43,7 @@ from syncd.content.versions import (
 from syncd.errors import Busy, MovedOn
 from syncd.store.bulk import Row, insert_rows, update_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
-from syncd.store.engine import WRITE
+from syncd.store.engine import WRITE, WRITE_UNSEEN
 from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
 from syncd.types.base import Prepared, data_type
 
@@ -167,7 +168,7 @@ class Batch:
 
     def flush(self) -> None:
         """Write what is held, still unseen."""
-        with self._engine.begin() as connection:
+        with self._engine.execution_options(**WRITE_UNSEEN).begin() as connection:
             lock_clock(connection)
             self._write(connection)
         self._flushed = True
@@ -180,7 +181,9 @@ class Batch:
             .where(batch.c.id == self.id)
             .values(touched=touched, token=None if self.copies is None else str(self.copies))
         )
-        insert_rows(connection, chunk, list(self._chunks.values()), ignore_known=True)
+        # In the order of their index, in which they then fall on neighbouring pages.
+        chunks = sorted(self._chunks.values(), key=itemgetter(0))
+        insert_rows(connection, chunk, chunks, ignore_known=True)
         insert_rows(connection, staged, self._staged)
         self._chunks.clear()
         self._staged.clear()
@@ -249,6 +252,13 @@ class Batch:
         for kind, change in changes.items():
             change.apply(connection, kind)
         return replaced
+
+    def _replaced_heads(self, connection: Connection) -> list[Row]:
+        """Return the keys of the heads in whose place something is staged."""
+        head = version.alias("head")
+        keys = select(*(head.c[name] for name in HEAD_KEY))
+        rows = keys.select_from(staged.join(head, _same_object(head)))
+        return list(connection.execute(rows.where(staged.c.batch == self.id)).all())
 
     @staticmethod
     def _end_heads(connection: Connection, replaced: list[Replaced], seq: int) -> None:

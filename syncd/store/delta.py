@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, and_, select, tuple_
+from sqlalchemy import Engine, Select, and_, select
 
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
@@ -50,62 +51,66 @@ def changes(engine: Engine, since: Token, view: View, types: Sequence[str]) -> I
 
 
 def _gone(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    after = ("", "")
     later = version.alias("later")
-    while True:
-        statement = (
-            select(*VERSION_COLUMNS)
-            .select_from(
-                version.outerjoin(
-                    later,
-                    and_(
-                        later.c.type == version.c.type,
-                        later.c.name == version.c.name,
-                        live_at(view.token.seq, later),
-                    ),
-                )
+    statement = (
+        select(*VERSION_COLUMNS)
+        .select_from(
+            version.outerjoin(
+                later,
+                and_(
+                    later.c.type == version.c.type,
+                    later.c.name == version.c.name,
+                    live_at(view.token.seq, later),
+                ),
             )
-            .where(
-                version.c.until > since.seq,
-                version.c.until <= view.token.seq,
-                version.c.seq <= since.seq,
-                version.c.type.in_(types),
-                later.c.seq.is_(None),
-                tuple_(version.c.type, version.c.name) > after,
-            )
-            .order_by(version.c.type, version.c.name)
-            .limit(PAGE_ROWS)
         )
-        with engine.connect() as connection:
-            page = [as_version(row) for row in connection.execute(statement)]
+        .where(
+            version.c.until > since.seq,
+            version.c.until <= view.token.seq,
+            version.c.seq <= since.seq,
+            later.c.seq.is_(None),
+        )
+    )
+    for page in _pages(engine, statement, types):
         yield from (Change(old, None) for old in page)
-        if len(page) < PAGE_ROWS:
-            return
-        after = page[-1].type, page[-1].name
 
 
 def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    after = ("", "")
+    statement = select(*VERSION_COLUMNS).where(version.c.seq > since.seq, live_at(view.token.seq))
     earlier = View(engine, since)
-    while True:
-        statement = (
-            select(*VERSION_COLUMNS)
-            .where(
-                version.c.seq > since.seq,
-                live_at(view.token.seq),
-                version.c.type.in_(types),
-                tuple_(version.c.type, version.c.name) > after,
-            )
-            .order_by(version.c.type, version.c.name)
-            .limit(PAGE_ROWS)
-        )
-        with engine.connect() as connection:
-            page = [as_version(row) for row in connection.execute(statement)]
+    for page in _pages(engine, statement, types):
         olds: dict[tuple[str, str], Version] = {}
         for kind in {new.type for new in page}:
             names = [new.name for new in page if new.type == kind]
             olds |= {(kind, name): old for name, old in earlier.find(kind, names).items()}
         yield from (Change(olds.get((new.type, new.name)), new) for new in page)
-        if len(page) < PAGE_ROWS:
-            return
-        after = page[-1].type, page[-1].name
+
+
+def _pages(
+    engine: Engine, statement: Select[Any], types: Sequence[str]
+) -> Iterator[Sequence[Version]]:
+    """Yield what a statement selects in the order of type and name, some at a time.
+
+    A few changes are found by their commits, all of them at once; many in the order of the names,
+    so that no page reads again what the pages before have read.
+    """
+    with engine.connect() as connection:
+        few = connection.execute(statement.limit(PAGE_ROWS)).all()
+    if len(few) < PAGE_ROWS:
+        found = [as_version(row) for row in few if row.type in types]
+        yield sorted(found, key=lambda present: (present.type, present.name))
+        return
+    for kind in sorted(types):
+        behind = ""
+        while True:
+            page_statement = (
+                statement.where(version.c.type == kind, version.c.name > behind)
+                .order_by(version.c.name)
+                .limit(PAGE_ROWS)
+            )
+            with engine.connect() as connection:
+                page = [as_version(row) for row in connection.execute(page_statement).all()]
+            yield page
+            if len(page) < PAGE_ROWS:
+                break
+            behind = page[-1].name

@@ -2,7 +2,7 @@
 
 On SQLite every write transaction begins with BEGIN IMMEDIATE, so that it waits for its turn at the
 start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not
-wait for each other, and every commit is flushed to disk.
+wait for each other, and every commit that shows something is flushed to disk, with all before it.
 """
 
 import re
@@ -30,6 +30,9 @@ _PASSWORD = re.compile(r":[^:@]*@")
 
 WRITE = {"syncd_write": True}
 """Execution option of a connection that will write."""
+
+WRITE_UNSEEN = WRITE | {"syncd_unseen": True}
+"""Of one that will write what nobody sees yet: it need not be on disk before what shows it is."""
 
 
 def open_engine(url: str, *, create: bool) -> Engine:
@@ -90,8 +93,13 @@ def _set_up_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("syncd_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("syncd_write"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        synchronous = "NORMAL" if options.get("syncd_unseen") else "FULL"
+        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> None:

@@ -114,12 +114,10 @@ class ReplicaBatch(Batch):
             present = lock_clock(connection)
             self._write(connection)
             self._check_staged(connection, present, seq)
-            replaced = self._account(connection)
             if advance:
-                self._end_heads(connection, replaced, seq)
+                self._end_heads(connection, self._account(connection), seq)
             else:
-                heads = [(row.type, row.name, row.seq) for row in replaced]
-                delete_rows(connection, version, HEAD_KEY, heads)
+                delete_rows(connection, version, HEAD_KEY, self._replaced_heads(connection))
                 connection.execute(delete(version).where(version.c.until.is_not(None)))
                 connection.execute(update(version).where(version.c.seq > seq).values(seq=seq))
                 connection.execute(delete(commit))

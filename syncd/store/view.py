@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
 
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
@@ -90,22 +90,16 @@ class View:
         `pattern` is a name, or one with `*` and `?`.
         """
         exact = pattern is not None and _WILDCARDS.search(pattern) is None
-        while limit is None or limit > 0:
-            statement = _page(select(*VERSION_COLUMNS).where(self._live(types)), after)
-            if exact:
-                statement = statement.where(version.c.name == pattern)
-            with self._reading() as connection:
-                page = [as_version(row) for row in connection.execute(statement)]
-            for present in page:
-                if pattern is None or exact or fnmatch.fnmatchcase(present.name, pattern):
-                    if limit is not None:
-                        if limit == 0:
-                            return
-                        limit -= 1
-                    yield present
-            if len(page) < PAGE_ROWS:
-                return
-            after = page[-1].type, page[-1].name
+        wanted = version.c.name == pattern if exact else None
+        found = (
+            as_version(row)
+            for page in self._pages(VERSION_COLUMNS, types, PAGE_ROWS, after=after, wanted=wanted)
+            for row in page
+        )
+        if pattern is not None and not exact:
+            matches = re.compile(fnmatch.translate(pattern)).match
+            found = (present for present in found if matches(present.name))
+        yield from islice(found, limit)
 
     def version(self, type_name: str, name: str) -> Version:
         """Return one object. Raises NoSuchObject."""
@@ -142,7 +136,7 @@ class View:
                 rows = connection.execute(
                     select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(part))
                 )
-                found |= {row.digest: row.body for row in rows}
+                found.update((digest, body) for digest, body in rows.all())
         for digest in digests:
             if digest not in found:
                 raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
@@ -204,17 +198,44 @@ class View:
     def marks(self, types: Sequence[str]) -> Iterator[Marked]:
         """Yield name and mark of each object, in the order of type and name, and nothing else of
         it."""
-        after: tuple[str, str] | None = None
         columns = (version.c.type, version.c.name, version.c.digest, version.c.attributes)
-        while True:
-            statement = _page(select(*columns).where(self._live(types)), after, PAGE_MARKS)
-            with self._reading() as connection:
-                page = connection.execute(statement).all()
+        for page in self._pages(columns, types, PAGE_MARKS):
             for kind, name, digest, attributes in page:
                 yield Marked(kind, name, object_mark(kind, name, digest, attributes))
-            if len(page) < PAGE_MARKS:
-                return
-            after = page[-1][0], page[-1][1]
+
+    def _pages(
+        self,
+        columns: Sequence[ColumnElement[Any]],
+        types: Sequence[str],
+        rows: int,
+        *,
+        after: tuple[str, str] | None = None,
+        wanted: ColumnElement[bool] | None = None,
+    ) -> Iterator[Sequence[Any]]:
+        """Yield rows in the order of type and name, `rows` of them at a time.
+
+        Type by type: a condition on both at once makes SQLite begin each page at the first name.
+        """
+        for kind in sorted(types):
+            if after is not None and kind < after[0]:
+                continue
+            behind = after[1] if after is not None and kind == after[0] else ""
+            while True:
+                statement = (
+                    select(*columns)
+                    .where(version.c.type == kind, live_at(self.token.seq), version.c.name > behind)
+                    .order_by(version.c.name)
+                    .limit(rows)
+                )
+                if wanted is not None:
+                    statement = statement.where(wanted)
+                with self._reading() as connection:
+                    page = connection.execute(statement).all()
+                if page:
+                    yield page
+                if len(page) < rows:
+                    break
+                behind = page[-1].name
 
 
 class Content:
@@ -246,11 +267,3 @@ def as_version(row: Any) -> Version:
 def live_at(seq: int, table: Any = version) -> ColumnElement[bool]:
     """Say which versions make up the view at a commit."""
     return and_(table.c.seq <= seq, or_(table.c.until.is_(None), table.c.until > seq))
-
-
-def _page(
-    statement: Select[Any], after: tuple[str, str] | None, rows: int = PAGE_ROWS
-) -> Select[Any]:
-    if after is not None:
-        statement = statement.where(tuple_(version.c.type, version.c.name) > after)
-    return statement.order_by(version.c.type, version.c.name).limit(rows)
