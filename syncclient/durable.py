@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_MODE = 0o644
-
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
@@ -17,19 +15,6 @@ def opened_folder(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def create_file(folder: int, name: str) -> int:
-    """Open a new, empty file in a folder and return its descriptor: plain system calls, as there
-    may be 100,000 of them."""
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE, dir_fd=folder)
-
-
-def write_all(descriptor: int, content: bytes) -> None:
-    """Write all of `content`: a signal may cut a write short."""
-    written = os.write(descriptor, content)
-    while written < len(content):
-        written += os.write(descriptor, content[written:])
 
 
 def flush_file_system(folder: int) -> None:

@@ -1,4 +1,4 @@
-"""A folder of zone files that is written while a bootstrap comes in, by a thread of its own.
+"""A folder of zone files that is written while a bootstrap comes in, by a process of its own.
 
 It stands beside its place under another name until the store has made the same view visible; then
 one rename puts it there. Interrupted, it is thrown away: the store is what counts, and the folder
@@ -8,16 +8,14 @@ is made from it.
 import os
 import queue
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
-from syncclient.durable import (
-    create_file,
-    flush_file_system,
-    opened_folder,
-    replace_small_file,
-    write_all,
-)
+from syncclient import filewriter
+from syncclient.durable import flush_file_system, opened_folder, replace_small_file
+from syncclient.filewriter import pack_piece
 from syncd.content.tokens import Token
 from syncd.types.zone_files import zone_file_name
 
@@ -45,21 +43,36 @@ class NewFolder:
             shutil.rmtree(self._fresh)
         self._fresh.mkdir(parents=True)
         self.written = 0
-        self._error: OSError | None = None
-        self._pieces: queue.Queue[list[Piece] | None] = queue.Queue(_BLOCKS_WAITING)
-        self._thread = threading.Thread(target=self._write, name="zone files", daemon=True)
-        self._thread.start()
+        self._last = ""
+        self._writer = subprocess.Popen(
+            [sys.executable, "-I", "-S", filewriter.__file__, str(self._fresh)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,  # Ctrl-C is for us; we end it
+        )
+        self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BLOCKS_WAITING)
+        self._feeder = threading.Thread(target=self._feed, name="zone files", daemon=True)
+        self._feeder.start()
 
     def take(self, pieces: list[Piece]) -> None:
         """Take some pieces; waits when the disk does not keep up."""
-        if pieces:
-            self._pieces.put(pieces)
+        packed: list[bytes] = []
+        for name, content in pieces:
+            if name != self._last:
+                self._last = name
+                self.written += 1
+            packed.append(pack_piece(zone_file_name(name), content))
+        if packed:
+            self._waiting.put(packed)
 
     def put_in_place(self, token: Token) -> None:
         """Wait for all files, flush them, and rename the folder. Raises OSError."""
-        self._end()
-        if self._error is not None:
-            raise self._error
+        said = self._end()
+        if self._writer.returncode != 0:
+            number = int(said) if said.strip().isdigit() else 0
+            reason = os.strerror(number) if number else "the process that writes it has failed"
+            raise OSError(number, reason, str(self._fresh))
         with opened_folder(self._fresh) as folder:
             flush_file_system(folder)
         replace_small_file(self._fresh / STATE, f"{token}\n")
@@ -69,31 +82,28 @@ class NewFolder:
 
     def discard(self) -> None:
         """Throw away what was written."""
+        self._writer.kill()
         self._end()
         shutil.rmtree(self._fresh, ignore_errors=True)
 
-    def _end(self) -> None:
-        if self._thread.is_alive():
-            self._pieces.put(None)
-            self._thread.join()
+    def _end(self) -> bytes:
+        """Wait for the writer to end, and return what it said."""
+        if self._feeder.is_alive():
+            self._waiting.put(None)
+            self._feeder.join()
+        with self._writer as writer:
+            assert writer.stdout is not None
+            return b"" if writer.stdout.closed else writer.stdout.read()
 
-    def _write(self) -> None:
-        present: str | None = None
-        descriptor = -1
-        with opened_folder(self._fresh) as folder:
-            while (pieces := self._pieces.get()) is not None:
-                if self._error is not None:
-                    continue  # keep taking, so that nobody waits for us
+    def _feed(self) -> None:
+        """Pass on what is taken; when the writer is gone keep taking, so that nobody waits."""
+        assert self._writer.stdin is not None
+        broken = False
+        with self._writer.stdin as pipe:
+            while (packed := self._waiting.get()) is not None:
+                if broken:
+                    continue
                 try:
-                    for name, content in pieces:
-                        if name != present:
-                            if descriptor >= 0:
-                                os.close(descriptor)
-                            descriptor = create_file(folder, zone_file_name(name))
-                            present = name
-                            self.written += 1
-                        write_all(descriptor, content)
-                except OSError as error:
-                    self._error = error
-            if descriptor >= 0:
-                os.close(descriptor)
+                    filewriter.write_all(pipe.fileno(), b"".join(packed))
+                except BrokenPipeError:
+                    broken = True

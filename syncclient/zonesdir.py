@@ -11,13 +11,8 @@ from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
-from syncclient.durable import (
-    create_file,
-    flush_file_system,
-    opened_folder,
-    replace_small_file,
-    write_all,
-)
+from syncclient.durable import flush_file_system, opened_folder, replace_small_file
+from syncclient.filewriter import create_file, write_all
 from syncclient.newfolder import STATE, NewFolder
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
