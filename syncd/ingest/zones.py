@@ -210,9 +210,9 @@ def _put(
 def _includer(base: Path) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
     """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
     `base`."""
-    root = base.resolve()
 
     def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:
+        root = base.resolve()
         candidates = [Path(seen_from).parent / file, base / file]
         for candidate in candidates:
             target = candidate.resolve()

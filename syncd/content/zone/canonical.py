@@ -3,13 +3,14 @@
 One line a record, `owner ttl class type rdata` with single blanks; owners in canonical order (RFC
 4034 section 6.1), SOA first, then types by number and rdata by its text. Names keep the case they
 are written in, which plays no part in what is equal; of equal records the first stays. In memory
-each RRset is its lines in the order of the file, with an empty one wherever its owner was left in
-between.
+an RRset is its line, or its lines in the order of the file, with an empty one wherever its owner
+was left in between.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 
 from syncd.content.compression import compress, decompress
@@ -21,7 +22,9 @@ from syncd.errors import InvalidContent
 from syncd.protocol.packing import pack, unpack
 
 Warn = Callable[[str], None]
-Rrset = tuple[str, list[str]]
+Lines = str | list[str]
+"""Of an RRset; most have but one, and a list for each would cost more than the text."""
+Rrset = tuple[str, Lines]
 
 MAX_RRSET_BYTES = 65512
 """Of the records' rdata, each with the two octets of its length: BIND takes no larger RRset."""
@@ -81,11 +84,17 @@ class Run:
         if not self.first <= key <= self.last:
             return None
         frame = self.frames[bisect_right(self.frame_keys, key) - 1]
-        return dict(_unpack_frame(frame)).get(key)
+        lines = dict(_unpack_frame(frame)).get(key)
+        return None if lines is None else as_list(lines)
+
+
+def as_list(lines: Lines) -> list[str]:
+    """Return the lines of an RRset as a list."""
+    return [lines] if isinstance(lines, str) else lines
 
 
 def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
-    packed = pack([[key, *lines] for key, lines in rrsets])
+    packed = pack(list(chain.from_iterable(rrsets)))
     if len(packed) <= _FRAME_BYTES or len(rrsets) == 1:
         return [(rrsets[0][0], compress(packed))]
     middle = len(rrsets) // 2
@@ -93,15 +102,13 @@ def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
 
 
 def _unpack_frame(frame: bytes) -> list[Rrset]:
-    return [(key, lines) for key, *lines in unpack(decompress(frame, _FRAME_LIMIT_BYTES))]
+    flat = unpack(decompress(frame, _FRAME_LIMIT_BYTES))
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
-def sort_records(records: dict[str, str | list[str]]) -> list[Rrset]:
+def sort_records(records: dict[str, Lines]) -> list[Rrset]:
     """Return the RRsets of `records` in canonical order."""
-    return [
-        (key, [lines] if isinstance(lines, str) else lines)
-        for key, lines in sorted(records.items(), key=lambda item: item[0])
-    ]
+    return sorted(records.items(), key=_KEY)
 
 
 def canonical_lines(
@@ -120,12 +127,13 @@ def canonical_lines(
         inside = rrsets[bisect_left(rrsets, (low,)) : bisect_left(rrsets, (high,))]
         if len(inside) < len(rrsets):
             outside += len(rrsets) - len(inside)
-            example = example or next(own[0] for key, own in rrsets if not low <= key < high)
+            strays = (own for key, own in rrsets if not low <= key < high)
+            example = example or as_list(next(strays))[0]
         alias_check.check(inside)
         lines: list[str] = []
         for _, own in inside:
-            if len(own) == 1:
-                lines.append(own[0])
+            if isinstance(own, str):
+                lines.append(own)
             else:
                 lines += settle_rrset(own, warn)
         yield from "".join(f"{line}\n" for line in lines).encode("ascii").splitlines(keepends=True)
@@ -158,7 +166,7 @@ def _join_equal(rrsets: list[Rrset]) -> list[Rrset]:
     joined: list[Rrset] = []
     for key, lines in rrsets:
         if joined and joined[-1][0] == key:
-            joined[-1] = (key, [*joined[-1][1], "", *lines])
+            joined[-1] = (key, [*as_list(joined[-1][1]), "", *as_list(lines)])
         else:
             joined.append((key, lines))
     return joined
@@ -180,7 +188,7 @@ class _AliasCheck:
         last = bisect_right(self._owners, key_owner(keys[-1]))
         for owner in self._owners[first:last]:
             begin, end = bisect_left(keys, owner + "\0\0"), bisect_left(keys, owner + "\0\1")
-            own = [lines for _, lines in rrsets[begin:end]]
+            own = [as_list(lines) for _, lines in rrsets[begin:end]]
             if self._open[0] == owner:
                 own = self._open[1] + own
             self._open = (owner, own)
@@ -190,12 +198,11 @@ class _AliasCheck:
 
 def check_alias(rrsets: list[list[str]]) -> None:
     """Raise InvalidContent if a CNAME among an owner's RRsets may not stand beside the others."""
-    types = {lines[0].split(" ", 4)[3] for lines in rrsets}
-    if "CNAME" in types and (others := types - _BESIDE_ALIAS):
+    types = [lines[0].split(" ", 4)[3] for lines in rrsets]
+    other = next((kind for kind in types if kind not in _BESIDE_ALIAS), None)
+    if "CNAME" in types and other is not None:
         name = rrsets[0][0].split(" ", 1)[0]
-        raise InvalidContent(
-            f"{name}: a CNAME cannot stand beside other data ({', '.join(sorted(others))})"
-        )
+        raise InvalidContent(f"{name}: a CNAME cannot stand beside other data, such as {other}")
 
 
 def check_apex(zone: str, find: Callable[[str], list[str] | None]) -> None:

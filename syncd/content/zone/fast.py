@@ -29,10 +29,11 @@ _NOTED_TYPES = frozenset({"CNAME", "SOA", "RRSIG", "NS", "NSEC3"})
 """Types with which something besides the record is to be noted, or checked."""
 
 
-def read_fast(text: str, position: int, state: ReadingState, enough: int) -> int:
+def read_fast(text: str, position: int, state: ReadingState, enough: int, most_lines: int) -> int:
     """Read records from `position` on; return where the first line begins that is not plain.
 
-    Stops as well at a new owner when `state.records` has `enough` keys, and where the text ends.
+    Stops as well after `most_lines`, at a new owner when `state.records` has `enough` keys, and
+    where the text ends.
     """
     match = _LINE.match
     readers = READERS
@@ -47,7 +48,8 @@ def read_fast(text: str, position: int, state: ReadingState, enough: int) -> int
     present_owner = state.owner or ""
     written = ""
     key = owner_key(present_owner)
-    while (found := match(text, position)) is not None:
+    last_line = line + most_lines
+    while line < last_line and (found := match(text, position)) is not None:
         owner, ttl, type_text, rdata = found.groups()
         reader = readers.get(type_text)
         if reader is None:

@@ -23,6 +23,7 @@ from syncd.content.zone.lexer import (
 from syncd.content.zone.names import is_below, owner_key, qualify, type_order
 from syncd.content.zone.rdata import canonical_rdata
 from syncd.content.zone.reading_state import ReadingState
+from syncd.content.zone.ready import read_ready
 from syncd.content.zone.record_types import (
     TYPE_CODES,
     class_code,
@@ -46,6 +47,8 @@ _RUN_BYTES = 32 * WINDOW_BYTES
 """Text read since RRsets were last packed, where they are few but large."""
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A logical record that is longer is taken for a parenthesis that was never closed."""
+_SINGLE_LINES = 256
+"""Plain lines read one by one before canonical ones are looked for again."""
 _MAX_INCLUDE_DEPTH = 16
 _MAX_WARNINGS = 100
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
@@ -113,7 +116,7 @@ class MasterFile:
         position = 0
         while position < len(text):
             if self._fast:
-                position = read_fast(text, position, self.state, self._enough)
+                position = self._read_plain(text, position)
             if len(self.state.records) >= self._enough or self._unpacked_bytes > _RUN_BYTES:
                 self._pack()
             try:
@@ -127,6 +130,16 @@ class MasterFile:
             position = record.end
             self.state.line += record.lines
         return position
+
+    def _read_plain(self, text: str, position: int) -> int:
+        """Read up to the first line that neither of the quick ways takes."""
+        state = self.state
+        while True:
+            position = read_ready(text, position, state, self._enough)
+            line = state.line
+            position = read_fast(text, position, state, self._enough, _SINGLE_LINES)
+            if state.line - line < _SINGLE_LINES:
+                return position
 
     def _pack(self) -> None:
         """Pack the RRsets away, but for those of the present owner."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO
 
-from syncd.content.zone.canonical import Rrset, Run, canonical_lines, check_apex
+from syncd.content.zone.canonical import Rrset, Run, as_list, canonical_lines, check_apex
 from syncd.content.zone.master_file import (
     RUN_RRSETS,
     WINDOW_BYTES,
@@ -104,7 +104,7 @@ def read_records(text: str, *, origin: str, default_ttl: int) -> list[str]:
     file.state.default_ttl = default_ttl
     file.read(BytesIO(text.encode("utf-8", "surrogateescape") + b"\n"), None)
     _, rest = file.finish()
-    return [line for _, lines in rest for line in lines if line]
+    return [line for _, lines in rest for line in as_list(lines) if line]
 
 
 def absolute_name(text: str, origin: str) -> str:
@@ -146,5 +146,5 @@ def _find(runs: list[Run], rest: list[Rrset], key: str) -> list[str] | None:
     found = [lines for run in runs if (lines := run.find(key)) is not None]
     at = bisect_left(rest, (key,))
     if at < len(rest) and rest[at][0] == key:
-        found.append(rest[at][1])
+        found.append(as_list(rest[at][1]))
     return [line for lines in found for line in lines] or None

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice
 
-from syncd.content.zone.canonical import Rrset, Warn, settle_rrset, sort_records
+from syncd.content.zone.canonical import Lines, Rrset, Warn, settle_rrset, sort_records
 from syncd.content.zone.names import owner_key, owner_range
 
 _MANY_LINES = 33_000
@@ -29,7 +29,7 @@ class ReadingState:
     last_ttl: int | None = None
     """Of the last record that stated one."""
     line: int = 1
-    records: dict[str, str | list[str]] = field(default_factory=dict)
+    records: dict[str, Lines] = field(default_factory=dict)
     """Lines by key; a list, in the order of the file, where an RRset has several."""
     aliases: set[str] = field(default_factory=set)
     """Keys of the owners of CNAMEs."""

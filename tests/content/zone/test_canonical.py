@@ -267,7 +267,9 @@ RRSETS = st.dictionaries(
 def test_a_run_gives_back_what_was_packed(
     records: dict[str, list[str]], rrsets: int, size: int
 ) -> None:
-    packed: list[Rrset] = sort_records(dict(records))
+    packed: list[Rrset] = sort_records(
+        {key: lines[0] if len(lines) == 1 else lines for key, lines in records.items()}
+    )
     before = canonical._FRAME_RRSETS, canonical._FRAME_BYTES
     canonical._FRAME_RRSETS, canonical._FRAME_BYTES = rrsets, size
     try:
@@ -275,7 +277,7 @@ def test_a_run_gives_back_what_was_packed(
     finally:
         canonical._FRAME_RRSETS, canonical._FRAME_BYTES = before
     assert [rrset for page in run.pages() for rrset in page] == packed
-    assert all(run.find(key) == lines for key, lines in packed)
+    assert all(run.find(key) == lines for key, lines in records.items())
     assert run.find("\x7f\x7f\x7f\x7f") is None
     assert run.find("") is None
     assert all(run.find(key + "\0") == records.get(key + "\0") for key in records)
@@ -283,7 +285,7 @@ def test_a_run_gives_back_what_was_packed(
 
 def test_what_is_outside_of_the_zone_is_left_out_and_told() -> None:
     rrsets: list[Rrset] = [
-        (owner_key(owner) + "\0\0\0\1", [f"{owner} 1 IN A 1.1.1.1"])
+        (owner_key(owner) + "\0\0\0\1", f"{owner} 1 IN A 1.1.1.1")
         for owner in ("a.", "example.", "a.example.", "examples.")
     ]
     told: list[str] = []

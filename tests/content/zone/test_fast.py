@@ -45,7 +45,7 @@ NOT_PLAIN = [
 
 def read(text: str, enough: int = 1000) -> tuple[int, ReadingState]:
     state = ReadingState("example.")
-    return read_fast(text, 0, state, enough), state
+    return read_fast(text, 0, state, enough, most_lines=100), state
 
 
 @pytest.mark.parametrize("type_text", PLAIN)

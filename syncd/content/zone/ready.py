@@ -1,0 +1,117 @@
+"""Lines that are canonical as they stand, taken many at a time: what `syncd export`, a replica's
+zone files and most dumps consist of.
+
+One regular expression says how far such lines go; what is left to do for each is its key. Whatever
+is not in it (other types, other spellings, very long lines) is left to the path for single lines,
+and a differential property test holds both to one result.
+"""
+
+import re
+from socket import AF_INET6, inet_ntop, inet_pton
+
+from syncd.content.zone.names import owner_key, type_order
+from syncd.content.zone.reading_state import ReadingState
+from syncd.content.zone.record_types import TYPE_CODES
+
+_FEWEST_LINES, _MOST_LINES = 8, 2048
+"""Lines taken at once: with fewer it is not worth it, with more memory grows."""
+_MOST_CHARACTERS = 254
+"""Of a line: so that no name in it has more than 255 octets."""
+
+_LABEL = r"[A-Za-z0-9_-]{1,63}+\."
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_RDATA = "|".join((
+    rf"A {_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}",
+    r"AAAA [0-9a-f:.]++",
+    rf"NS (?![0-9.]++\n)(?:{_LABEL})++",
+    rf"(?:PTR|CNAME) (?:{_LABEL})++",
+    rf"MX (?:0|[1-9][0-9]{{0,3}}+) (?:{_LABEL})++",
+    r'TXT "[ !#-\[\]-~]*+"(?: "[ !#-\[\]-~]*+")*+',
+))  # fmt: skip
+
+
+def lines_pattern(fewest: int, most: int) -> re.Pattern[str]:
+    """Return what matches that many canonical lines."""
+    return re.compile(
+        rf"(?:(?=[^\n]{{1,{_MOST_CHARACTERS}}}+\n)(?:{_LABEL})++ (?:0|[1-9][0-9]{{0,8}}+) IN "
+        rf"(?:{_RDATA})\n){{{fewest},{most}}}+"
+    )
+
+
+_LINES = lines_pattern(_FEWEST_LINES, _MOST_LINES)
+_ORDERS = {
+    mnemonic: type_order(TYPE_CODES[mnemonic])
+    for mnemonic in ("A", "AAAA", "NS", "PTR", "CNAME", "MX", "TXT")
+}
+
+
+class _ParentKeys(dict[str, str]):
+    """By name, the beginning of the keys of the names one label below."""
+
+    def __missing__(self, name: str) -> str:
+        key = self[name] = owner_key(name or ".") + "\0"
+        return key
+
+
+def read_ready(text: str, position: int, state: ReadingState, enough: int) -> int:
+    """Read canonical lines from `position` on; return where the first one stands that is not.
+
+    Stops as well where too few follow, and once `state.records` has `enough` keys.
+    """
+    parents = _ParentKeys()
+    while len(state.records) < enough and (found := _LINES.match(text, position)) is not None:
+        if not _take(found[0].split("\n")[:-1], state, parents):
+            break
+        position = found.end()
+    return position
+
+
+def _take(lines: list[str], state: ReadingState, parents: _ParentKeys) -> bool:
+    """Take these lines, or none of them if one is not canonical after all."""
+    owners, ttls, _, types, rdatas = zip(*[line.split(" ", 4) for line in lines], strict=True)
+    if "AAAA" in types and not all(
+        _is_address6(rdata) for kind, rdata in zip(types, rdatas, strict=True) if kind == "AAAA"
+    ):
+        return False
+    own_keys = [
+        parents[parent] + label.lower()
+        for label, _, parent in [owner.partition(".") for owner in owners]
+    ]
+    if "CNAME" in types:
+        aliased = zip(own_keys, types, strict=True)
+        state.aliases.update(key for key, kind in aliased if kind == "CNAME")
+    keys = [key + _ORDERS[kind] for key, kind in zip(own_keys, types, strict=True)]
+    records = state.records
+    fresh = dict(zip(keys, lines, strict=True))
+    if len(fresh) == len(lines) and records.keys().isdisjoint(fresh):
+        _add_all(fresh, owners, state)
+        state.last_ttl = int(ttls[-1])
+    else:
+        for owner, key, ttl, line in zip(owners, keys, ttls, lines, strict=True):
+            if owner != state.owner:
+                state.owner = owner
+                state.begin_run()
+            state.last_ttl = int(ttl)
+            if records.setdefault(key, line) is not line:
+                state.last_ttl = state.join(key, line, state.last_ttl)
+    state.line += len(lines)
+    return True
+
+
+def _add_all(fresh: dict[str, str], owners: tuple[str, ...], state: ReadingState) -> None:
+    """Add lines of which each has a new key; the last owner's run may go on behind them."""
+    first_of_run = len(owners) - 1
+    while first_of_run and owners[first_of_run - 1] == owners[-1]:
+        first_of_run -= 1
+    if first_of_run or owners[0] != state.owner:
+        state.run += 1
+        state.run_keys = len(state.records) + first_of_run
+        state.owner = owners[-1]
+    state.records.update(fresh)
+
+
+def _is_address6(text: str) -> bool:
+    try:
+        return inet_ntop(AF_INET6, inet_pton(AF_INET6, text)) == text
+    except (OSError, ValueError):
+        return False
