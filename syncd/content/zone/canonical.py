@@ -18,7 +18,7 @@ from syncd.content.zone.names import key_owner, owner_key, type_order, zone_rang
 from syncd.content.zone.rdata import rdata_size
 from syncd.content.zone.record_types import TYPE_CODES, covered_type, type_number
 from syncd.errors import InvalidContent
-from syncd.protocol.packing import pack, unpack
+from syncd.protocol.packing import pack, unpack_own
 
 Warn = Callable[[str], None]
 Rrset = tuple[str, list[str]]
@@ -93,7 +93,7 @@ def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
 
 
 def _unpack_frame(frame: bytes) -> list[Rrset]:
-    return [(key, lines) for key, *lines in unpack(decompress(frame, _FRAME_LIMIT_BYTES))]
+    return [(key, lines) for key, *lines in unpack_own(decompress(frame, _FRAME_LIMIT_BYTES))]
 
 
 def sort_records(records: dict[str, str | list[str]]) -> list[Rrset]:
