@@ -57,6 +57,7 @@ class BootstrapReceiver:
                 self._begin(element)
             elif isinstance(element, Gone):
                 self._expect_more()
+                self._expect_no_bootstrap(element)
                 self.gone.append(element)
             else:
                 self._open(element)
@@ -84,6 +85,11 @@ class BootstrapReceiver:
         if self.received + len(self.listed) + len(self.gone) >= self.total:
             raise ProtocolViolation(f"more than the {self.total} objects come that should")
 
+    def _expect_no_bootstrap(self, element: Head | Gone) -> None:
+        """Raise ProtocolViolation for what only an answer to a list of names may hold."""
+        if self.token is not None:
+            raise ProtocolViolation(f"{element.name} does not come whole in a bootstrap")
+
     def _begin(self, head: Head) -> None:
         if self._missing:
             raise ProtocolViolation(f"{head.name} begins before the object before it ended")
@@ -92,6 +98,7 @@ class BootstrapReceiver:
             raise ProtocolViolation(f"{head.type} {head.name} comes out of its order, or twice")
         self._last = (head.type, head.name)
         if head.chunks is not None:
+            self._expect_no_bootstrap(head)
             self.listed.append(head)
             return
         if head.bodies is None:
