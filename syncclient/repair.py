@@ -136,9 +136,7 @@ class Repair:
     async def _fetch(self, wanted: list[Key], proof: Proof) -> None:
         done = 0
         for group in _groups(wanted):
-            receiver = BootstrapReceiver(
-                self.batch, total=sum(len(names) for _, names in group)
-            )
+            receiver = BootstrapReceiver(self.batch, total=sum(len(names) for _, names in group))
             requests = [
                 sync_request(kind, "chunks", names, inline=_INLINE_BYTES, at=proof.token.seq)
                 for kind, names in group

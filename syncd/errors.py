@@ -19,7 +19,6 @@ from typing import ClassVar
 
 from syncd.protocol.codes import Code
 
-
 _MAX_CHARACTERS = 1000
 
 

@@ -1,9 +1,9 @@
 """The one door for msgpack: what comes in is bounded, and everything wrong with it is one error.
 
-The decoder gives an array its memory when it reads how many elements are promised, so five bytes can
-cost a megabyte, and arrays of arrays a gigabyte. So all that is promised is looked at first: no
-container promises more elements than there are bytes left, none stands too deep, and a text or
-bytes end inside the message. After that a message costs no more than its elements do.
+The decoder gives an array its memory when it reads how many elements are promised, so five bytes
+can cost a megabyte, and arrays in arrays as much again each. So all that is promised is looked at
+first: no container promises more elements than there are bytes left, none stands too deep, and a
+text or bytes end inside the message. After that a message costs no more than its elements do.
 """
 
 from typing import Any

@@ -97,7 +97,7 @@ def test_a_frame_that_claims_to_be_empty_and_is_not_is_refused() -> None:
 
 @pytest.mark.parametrize("open_frame", [decompress, partial(decompress_against, dictionary=b"d")])
 def test_a_window_of_gibibytes_is_not_given(open_frame: Callable[..., bytes]) -> None:
-    """A frame that is cut short makes the decoder set up its window, whatever its content's size."""
+    """A frame that is cut short makes the decoder set up its window, small as its content is."""
     for bits in range(10, 42):
         header = b"\x28\xb5\x2f\xfd\x80" + bytes([(bits - 10) << 3]) + struct.pack("<I", 1 << 20)
         with pytest.raises(VerificationFailed) as refused:

@@ -131,9 +131,9 @@ def _sides(marks: str) -> Iterator[bytes]:
 
 def _client_seeds() -> Iterator[bytes]:
     yield from _sides("S")
-    yield b"\0\0\0\0" b"200 a\n100 b\nline\n%3000\n000\n600 3\nabc200 c\n902 n\n"
-    yield b"\1\2\3\4" b"200 a\r\n400 send\n700 5\n700 0\n300 more\n511 no\n"
-    yield b"\5\1\0\7" b"200 a\n600 256\n" + bytes(256) + b"600 0\n200\n600 257\n"
+    yield bytes(4) + b"200 a\n100 b\nline\n%3000\n000\n600 3\nabc200 c\n902 n\n"
+    yield bytes([1, 2, 3, 4]) + b"200 a\r\n400 send\n700 5\n700 0\n300 more\n511 no\n"
+    yield bytes([5, 1, 0, 7]) + b"200 a\n600 256\n" + bytes(256) + b"600 0\n200\n600 257\n"
 
 
 def _server_seeds() -> Iterator[bytes]:

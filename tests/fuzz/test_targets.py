@@ -44,5 +44,11 @@ def test_changed_inputs_keep_the_promises(target: Target) -> None:
             break
         try:
             target.check(data)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever comes is the finding)
             pytest.fail(f"{target.name}, input {number}: {data!r}: {error!r}")
+
+
+def test_make_fuzz_knows_every_target() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    (line,) = (line for line in makefile.splitlines() if line.startswith("FUZZ_TARGETS ?= "))
+    assert line.removeprefix("FUZZ_TARGETS ?= ").split() == list(TARGETS)

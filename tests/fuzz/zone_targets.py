@@ -76,7 +76,7 @@ def _zone_files() -> Iterator[bytes]:
 def _zone_seeds() -> Iterator[bytes]:
     head = b"$TTL 300\n@ SOA a b 1 2 3 4 5\n@ NS a\n"
     yield _BASE[:700]
-    yield head + b"$GENERATE 1-10/3 h${1,3,x} A 192.0.2.$\n$ORIGIN sub\na 5 IN TXT ( ; c\n \"x\" )\n"
+    yield head + b'$GENERATE 1-10/3 h${1,3,x} A 192.0.2.$\n$ORIGIN sub\na 5 IN TXT ( ; c\n "x" )\n'
     yield head + b'\\097.b\\. TXT "\\"\\065" un\\ quoted\n  1h AAAA ::1\n* TYPE99 \\# 2 0 041\n'
     for text in _zone_files():
         lines = text.splitlines(keepends=True)
