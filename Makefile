@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What the tests and the benchmark run against; installed only where something of it is missing.
 DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch texts
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check lint types layers unit readme bench packages clean
+.PHONY: help demo test check lint types layers unit readme fuzz bench packages clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,8 +54,14 @@ check: lint types layers  ## everything but the tests
 
 test: check unit  ## everything
 
+fuzz: $(VENV)/dev-installed  ## look for inputs that break something: FUZZ_SECONDS a target, FUZZ_TARGETS
+	@status=0; for target in $(FUZZ_TARGETS); do \
+	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+	  $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || status=1; \
+	done; exit $$status
+
 bench: $(VENV)/dev-installed packages  ## measure beside Knot, BIND and rsync
 	PATH="/usr/sbin:$$PATH" $(BIN)/python -m bench.run $(BENCH)
 
 clean:  ## remove what the above made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz bench/data

@@ -9,6 +9,7 @@ ConnectionFailed, ProtocolViolation.
 """
 
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,14 @@ from syncd.protocol.events import Reply
 from syncd.protocol.fields import escape, split_fields, value_field
 
 T = TypeVar("T")
+
+_PROOF = re.compile(r"([^|]*)\|([0-9]{1,18})\|([0-9a-f]{64})")
+
+_MAX_LISTING_BYTES = 256 * 1024 * 1024
+"""Longest listing that is held in memory: two million zones."""
+
+_LINE_OVERHEAD_BYTES = 64
+"""What a line takes in memory besides its characters."""
 
 _CONNECT_S = 10.0
 """How long a server may take to accept the connection."""
@@ -96,11 +105,21 @@ class Client:
         return await self.connection.reply()
 
     async def listing(self, verb: str, argument: str = "") -> tuple[str, list[str]]:
-        """Send a command that answers with a listing; return its heading and lines."""
+        """Send a command that answers with a listing; return its heading and lines.
+
+        Raises ProtocolViolation for a listing of over 256 MiB, which may well have no end.
+        """
         reply = await self.command(verb, argument)
         if reply.code // 100 != codes.LISTING:
             raise ProtocolViolation(f"{verb} answered {reply.code} {reply.text:.60}, no listing")
-        return reply.text, [line async for line in self.connection.lines()]
+        lines: list[str] = []
+        size_bytes = 0
+        async for line in self.connection.lines():
+            size_bytes += len(line) + _LINE_OVERHEAD_BYTES
+            if size_bytes > _MAX_LISTING_BYTES:
+                raise ProtocolViolation(f"{verb} answers with over {_MAX_LISTING_BYTES} bytes")
+            lines.append(line)
+        return reply.text, lines
 
     async def blocks(self, verb: str, argument: str = "") -> AsyncIterator[bytes | Reply]:
         """Send a command with a long answer; yield its blocks, and last the line that ends it."""
@@ -279,11 +298,13 @@ def sync_request(
 
 def parse_proof(text: str) -> Proof:
     """Return what `TOKEN|COUNT|FINGERPRINT` says. Raises ProtocolViolation."""
-    fields = text.split("|")
+    found = _PROOF.fullmatch(text)
     try:
-        return Proof(Token.parse(fields[0]), int(fields[1]), int(fields[2], 16))
-    except (IllegalValue, ValueError, IndexError):
-        raise ProtocolViolation(f"not token|count|fingerprint: {text!r:.120}") from None
+        if found is not None:
+            return Proof(Token.parse(found[1]), int(found[2]), int(found[3], 16))
+    except IllegalValue:
+        pass
+    raise ProtocolViolation(f"not token|count|fingerprint: {text!r:.120}")
 
 
 def _parse_written(text: str) -> tuple[Token | None, list[str]]:

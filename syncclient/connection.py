@@ -24,6 +24,8 @@ from syncd.protocol.events import (
 
 _RECEIVE_BYTES = 256 * 1024
 _SEND_BYTES = 256 * 1024
+_MAX_NOTICES = 100
+"""Notices kept for later: losing the oldest costs latency only, keeping all costs memory."""
 
 
 class Connection:
@@ -33,7 +35,7 @@ class Connection:
         self._stream = stream
         self._peer = peer
         self._core = ClientConnection()
-        self._notices: deque[Notice] = deque()
+        self._notices: deque[Notice] = deque(maxlen=_MAX_NOTICES)
         self.bytes_up = 0
         self.bytes_down = 0
         self.round_trips = 0

@@ -20,7 +20,7 @@ from syncd.types import data_type
 
 class BootstrapReceiver:
     """Takes the blocks of `getall`, and of `chunks` with `inline=`: heads, each with all its
-    chunks."""
+    chunks. `total` is how many objects were asked for; of `getall` its opening says it."""
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class BootstrapReceiver:
         partial: Version | None = None,
         *,
         zones: NewFolder | None = None,
+        total: int = 0,
     ) -> None:
         self._batch = batch
         self._zones = zones
@@ -40,7 +41,7 @@ class BootstrapReceiver:
         self._missing = 0
         self._last = ("", "")
         self.token: Token | None = None
-        self.total = 0
+        self.total = total
         self.received = 0
         """Objects complete so far."""
         self.listed: list[Head] = []
@@ -55,6 +56,8 @@ class BootstrapReceiver:
             elif isinstance(element, Head):
                 self._begin(element)
             elif isinstance(element, Gone):
+                self._expect_more()
+                self._expect_no_bootstrap(element)
                 self.gone.append(element)
             else:
                 self._open(element)
@@ -77,13 +80,25 @@ class BootstrapReceiver:
         elif self._batch.copies != self.token:
             raise VerificationFailed(f"the source sends {self.token}, not {self._batch.copies}")
 
+    def _expect_more(self) -> None:
+        """Raise ProtocolViolation for an object more than there should be."""
+        if self.received + len(self.listed) + len(self.gone) >= self.total:
+            raise ProtocolViolation(f"more than the {self.total} objects come that should")
+
+    def _expect_no_bootstrap(self, element: Head | Gone) -> None:
+        """Raise ProtocolViolation for what only an answer to a list of names may hold."""
+        if self.token is not None:
+            raise ProtocolViolation(f"{element.name} does not come whole in a bootstrap")
+
     def _begin(self, head: Head) -> None:
         if self._missing:
             raise ProtocolViolation(f"{head.name} begins before the object before it ended")
+        self._expect_more()
         if (head.type, head.name) <= self._last:
             raise ProtocolViolation(f"{head.type} {head.name} comes out of its order, or twice")
         self._last = (head.type, head.name)
         if head.chunks is not None:
+            self._expect_no_bootstrap(head)
             self.listed.append(head)
             return
         if head.bodies is None:
@@ -166,6 +181,7 @@ class DeltaReceiver:
             elif isinstance(element, Head):
                 self._begin(element, olds.get((element.type, element.name)))
             elif isinstance(element, Gone):
+                data_type(element.type)
                 self.gone[element.type] = self.gone.get(element.type, 0) + 1
                 self._batch.add_gone(element.type, element.name)
             else:

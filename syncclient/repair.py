@@ -28,11 +28,12 @@ from syncd.content.compression import decompress
 from syncd.content.messages import BlockReader, Head
 from syncd.content.tokens import Proof
 from syncd.content.versions import chunk_digest, split_digests
-from syncd.errors import ProtocolViolation, VerificationFailed
+from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.connection import MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
 from syncd.store import Store
 from syncd.store.batch import missing_chunks
+from syncd.types import data_type
 
 _INLINE_BYTES = 4096
 """Objects up to this size come whole: their chunk list would cost as much."""
@@ -85,12 +86,16 @@ class Repair:
 
     async def _ask_sums(self, bits: int) -> tuple[bytes, Proof]:
         blocks: list[bytes] = []
+
+        def take(index: int, block: bytes) -> None:
+            if blocks:
+                raise ProtocolViolation("the sums of buckets are not one block")
+            blocks.append(block)
+
         (final,) = await exchange(
-            self._client,
-            [sync_request(self._types, "digest", bits=bits, format="msgpack")],
-            lambda index, block: blocks.append(block),
+            self._client, [sync_request(self._types, "digest", bits=bits, format="msgpack")], take
         )
-        sums = unpack(blocks[0]) if len(blocks) == 1 else None
+        sums = unpack(blocks[0]) if blocks else None
         if not isinstance(sums, bytes):
             raise ProtocolViolation("the sums of buckets are not one block of bytes")
         return sums, parse_proof(final.text)
@@ -115,19 +120,23 @@ class Repair:
     async def _ask_lists(self, bits: int, buckets: list[int], proof: Proof) -> dict[Key, bytes]:
         """Return name and mark of every object of the source in these buckets."""
         theirs: dict[Key, bytes] = {}
+
+        def take(index: int, block: bytes) -> None:
+            theirs.update(read_list(block))
+            if len(theirs) > proof.count:
+                raise ProtocolViolation(f"more than the {proof.count} objects are listed")
+
         for text in _bucket_lines(buckets, 1 << bits):
             request = sync_request(
                 self._types, "digest", bits=bits, buckets=text, at=proof.token.seq, format="msgpack"
             )
-            await exchange(
-                self._client, [request], lambda index, block: theirs.update(read_list(block))
-            )
+            await exchange(self._client, [request], take)
         return theirs
 
     async def _fetch(self, wanted: list[Key], proof: Proof) -> None:
         done = 0
         for group in _groups(wanted):
-            receiver = BootstrapReceiver(self.batch)
+            receiver = BootstrapReceiver(self.batch, total=sum(len(names) for _, names in group))
             requests = [
                 sync_request(kind, "chunks", names, inline=_INLINE_BYTES, at=proof.token.seq)
                 for kind, names in group
@@ -226,10 +235,10 @@ def read_list(block: bytes) -> Iterator[tuple[Key, bytes]]:
             for row in rows:
                 match row:
                     case [str(kind), bytes(packed), bytes(marks)]:
-                        names = _names(packed)
-                        if len(marks) != MARK_BYTES * len(names):
-                            raise ProtocolViolation("a list has other numbers of names and marks")
+                        names = _names(packed, len(marks) / MARK_BYTES)
+                        check_name = data_type(kind).check_name
                         for at, name in enumerate(names):
+                            _check_listed_name(check_name, name)
                             yield (kind, name), marks[at * MARK_BYTES : (at + 1) * MARK_BYTES]
                     case _:
                         raise ProtocolViolation("not a row of a bucket's list")
@@ -237,9 +246,22 @@ def read_list(block: bytes) -> Iterator[tuple[Key, bytes]]:
             raise ProtocolViolation("not a bucket's list")
 
 
-def _names(packed: bytes) -> list[str]:
+def _check_listed_name(check_name: Callable[[str], str], name: str) -> None:
+    """Raise ProtocolViolation for a name that could not even be asked for."""
     try:
-        return decompress(packed, _MAX_LIST_BYTES).decode("utf-8").split("\n")
+        if check_name(name) == name:
+            return
+    except IllegalValue as error:
+        raise ProtocolViolation(f"a list has the name {name!r:.80}: {error}") from None
+    raise ProtocolViolation(f"a list has the name {name!r:.80}, which is not in its one form")
+
+
+def _names(packed: bytes, count: float) -> list[str]:
+    try:
+        names = decompress(packed, _MAX_LIST_BYTES)
+        if names.count(b"\n") != count - 1:
+            raise ProtocolViolation("a list has other numbers of names and marks")
+        return names.decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise ProtocolViolation("names that are not UTF-8") from None
 

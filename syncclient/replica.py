@@ -134,6 +134,9 @@ class Replica:
         try:
             path = Path.BOOTSTRAP if view is None else Path.RESUMED
             return await self._receive_everything(batch, view, types, path)
+        except ProtocolViolation:  # what is staged came from who does not keep to the protocol
+            await trio.to_thread.run_sync(batch.discard)
+            raise
         except (ViewGone, VerificationFailed, TokenLost) as error:
             if view is None and not isinstance(error, ViewGone):
                 raise

@@ -24,8 +24,15 @@ class ContentCheck:
         self.size, self.lines, self.crc32 = partial.size, partial.lines, partial.crc32
 
     def add(self, content: bytes) -> None:
-        """Take the content of the next chunk."""
+        """Take the content of the next chunk.
+
+        Raises VerificationFailed as soon as there is more than stated: who sends on and on is not
+        listened to for longer.
+        """
+        head = self._head
         self.size += len(content)
+        if not content or self.size > head.size:
+            raise VerificationFailed(f"{head.type} {head.name}: an empty chunk, or one too many")
         self.crc32 = crc32(content, self.crc32)
         if self._has_lines:
             self.lines += content.count(b"\n")
@@ -51,8 +58,10 @@ def version_of(head: Head, chunks: bytes) -> Version:
     try:
         if data_type(head.type).check_name(head.name) != head.name:
             raise VerificationFailed(f"{head.type} {head.name!r}: not the one form of this name")
-        if not isinstance(unpack(head.attributes), dict):
+        attributes = unpack(head.attributes)
+        if not isinstance(attributes, dict):
             raise VerificationFailed(f"{head.type} {head.name}: its attributes are no map")
+        data_type(head.type).check_attributes(attributes)
     except (IllegalValue, ProtocolViolation) as error:
         raise VerificationFailed(f"{head.type} {head.name!r:.80}: {error}") from None
     return Version(

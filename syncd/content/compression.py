@@ -1,7 +1,8 @@
 """The one door for zstd: stored chunks, and chunks sent against a dictionary.
 
-A frame never comes out larger than the caller allows: the limit is checked by the decompressor
-before memory is given, so a bomb costs nothing.
+A frame never comes out larger than the caller allows: the size that it states is checked before
+memory is given, and the decompressor holds it to that, so a bomb costs nothing. What is opened is
+one whole frame and nothing behind it.
 """
 
 import threading
@@ -12,6 +13,9 @@ from syncd.errors import VerificationFailed
 
 LEVEL = 3
 """Measured: higher levels save little on lines of one zone and cost more than the network does."""
+
+MAX_WINDOW_BYTES = 8 * 1024 * 1024
+"""What every decoder should support (RFC 8878 section 3.1.1.1.2); no frame of ours needs more."""
 
 _DICTIONARY_LEVEL = 9
 """A delta's few chunks are worth more effort: bytes there are what a resync costs."""
@@ -24,10 +28,12 @@ class _Contexts(threading.local):
         self.compressor = zstandard.ZstdCompressor(
             level=LEVEL, write_checksum=False, write_content_size=True
         )
-        self.decompressor = zstandard.ZstdDecompressor()
+        self.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
 
 
 _contexts = _Contexts()
+_NOTHING = _contexts.compressor.compress(b"")
+"""The one frame of no bytes."""
 
 
 def compress(data: bytes) -> bytes:
@@ -62,8 +68,9 @@ def compress_against(data: bytes, dictionary: bytes) -> bytes:
 def decompress_against(frame: bytes, dictionary: bytes, limit_bytes: int) -> bytes:
     """Inverse of `compress_against`; errors as for `decompress`."""
     prefix = zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    decompressor = zstandard.ZstdDecompressor(dict_data=prefix, max_window_size=MAX_WINDOW_BYTES)
     try:
-        return _decompress(zstandard.ZstdDecompressor(dict_data=prefix), frame, limit_bytes)
+        return _decompress(decompressor, frame, limit_bytes)
     except zstandard.ZstdError as error:
         raise VerificationFailed(f"damaged zstd frame: {error}") from None
 
@@ -74,4 +81,6 @@ def _decompress(decompressor: zstandard.ZstdDecompressor, frame: bytes, limit_by
         raise VerificationFailed(
             f"a zstd frame claims {size_bytes} bytes where at most {limit_bytes} may be"
         )
-    return decompressor.decompress(frame, max_output_size=limit_bytes)
+    if size_bytes == 0 and frame != _NOTHING:  # such a frame zstandard does not even look into
+        raise VerificationFailed("a zstd frame that claims to be empty and is not")
+    return decompressor.decompress(frame, max_output_size=limit_bytes, allow_extra_data=False)

@@ -29,6 +29,9 @@ _OVERHEAD_BYTES = 160
 """An object's head without its name: numbers, digest and attributes."""
 
 _HEAD_TYPES = [str, int, int, int, int, int, bytes, bytes]
+MAX_CHUNKS = 1 << 20
+"""Chunks of one object: a file of 64 GiB. Their digests are held in memory."""
+
 _NUMBERS = 1 << 63
 """What a column of every database holds."""
 
@@ -185,21 +188,28 @@ def _read_object(type_name: str, element: list[Any]) -> Head | Gone:
         ):  # fmt: skip
             head = (type_name, name, seq, mtime, size, lines, crc32, digest, attributes)
             match how:
-                case int(count) if count >= 0:
+                case int(count) if 0 <= count <= MAX_CHUNKS:
                     return Head(*head, count)
                 case bytes(chunks) if len(chunks) % DIGEST_BYTES == 0:
                     return Head(*head, chunks=chunks)
                 case list(rows):
-                    return Head(*head, splices=tuple(_read_splice(row) for row in rows))
+                    return Head(*head, splices=_read_splices(rows))
     elif len(element) == 1 and isinstance(element[0], str):
         return Gone(type_name, element[0])
     raise ProtocolViolation(f"not an object of a block: {element!r:.80}")
 
 
+def _read_splices(rows: list[Any]) -> tuple[SpliceShape, ...]:
+    splices = tuple(_read_splice(row) for row in rows)
+    if sum(splice.inserted for splice in splices) > MAX_CHUNKS:
+        raise ProtocolViolation(f"splices put in more than {MAX_CHUNKS} chunks")
+    return splices
+
+
 def _read_splice(row: Any) -> SpliceShape:
     match row:
         case [int(keep), int(drop), int(count)] if (
-            keep >= 0 and drop >= 0 and 0 <= count <= BLOCK_BYTES
+            0 <= keep < _NUMBERS and 0 <= drop < _NUMBERS and 0 <= count <= MAX_CHUNKS
         ):
             return SpliceShape(keep, drop, count)
     raise ProtocolViolation(f"not a splice: {row!r:.80}")

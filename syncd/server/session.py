@@ -218,6 +218,8 @@ class Session:
                 received += len(data)
                 if received <= self.daemon.max_body_bytes:
                     spool.write(data)
+                elif received > 2 * self.daemon.max_body_bytes:
+                    raise ConnectionLost  # who does not come to an end is not listened to
 
             await self._read_body(take)
             if received > self.daemon.max_body_bytes:

@@ -76,6 +76,10 @@ class DataType(ABC):
         raise NotSupported(f"{self.name} cannot be patched; put them whole")
 
     @abstractmethod
+    def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
+        """Raise IllegalValue for attributes, from another store, that no object of it has."""
+
+    @abstractmethod
     def row(self, version: Version) -> tuple[str | int, ...]:
         """Return what listings show of an object, as `columns` says."""
 

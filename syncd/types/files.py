@@ -4,7 +4,7 @@ Names never leave the folder: no absolute path, no empty, `.` or `..` part, no c
 """
 
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 from syncd.content.chunks import cut_stream
 from syncd.content.versions import Version
@@ -56,14 +56,25 @@ class Files(DataType):
         self, name: str, stream: IO[bytes], *, mode: int, mtime: int | None
     ) -> Prepared:
         """Return a file's content, ready to be cut. Raises IllegalValue for name, mode or mtime."""
-        if mode & ~_MODE_BITS or mode < 0:
-            raise IllegalValue(f"mode {mode:o}: only permissions are carried, 0 to 777")
-        if mtime is not None and abs(mtime) > _MAX_MTIME:
-            raise IllegalValue(f"mtime {mtime}: no time that a file can have")
         attributes: dict[str, int] = {"mode": mode}
         if mtime is not None:
             attributes["mtime"] = mtime
+        self.check_attributes(attributes)
         return Prepared(self.check_name(name), cut_stream(stream), attributes, mtime)
+
+    def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
+        """Raise IllegalValue for anything but permissions, and perhaps a time."""
+        match attributes:
+            case {"mode": int(mode), "mtime": int(mtime), **rest} if not rest:
+                pass
+            case {"mode": int(mode), **rest} if not rest:
+                mtime = 0
+            case _:
+                raise IllegalValue(f"not the attributes of a file: {attributes!r:.80}")
+        if mode & ~_MODE_BITS or mode < 0:
+            raise IllegalValue(f"mode {mode:o}: only permissions are carried, 0 to 777")
+        if abs(mtime) > _MAX_MTIME:
+            raise IllegalValue(f"mtime {mtime}: no time that a file can have")
 
     def row(self, version: Version) -> tuple[str | int, ...]:
         """Name, bytes, mode, CRC-32, digest (short), mtime, commit."""

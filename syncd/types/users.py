@@ -3,7 +3,7 @@ password."""
 
 import re
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 from syncd.content.chunks import cut_lines
 from syncd.content.versions import Version
@@ -55,6 +55,14 @@ class Users(DataType):
             raise InvalidContent("a user's content is one Argon2id hash in PHC form, no password")
         chunks = cut_lines([text.encode() + b"\n"])
         return Prepared(self.check_name(name), chunks, {"role": role.label})
+
+    def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
+        """Raise IllegalValue for anything but a role."""
+        match attributes:
+            case {"role": str(role), **rest} if not rest:
+                Role.parse(role)
+            case _:
+                raise IllegalValue(f"not the attributes of a user: {attributes!r:.80}")
 
     def row(self, version: Version) -> tuple[str | int, ...]:
         """Name, role, digest (short), time of the change, commit."""

@@ -8,7 +8,7 @@ is signed cannot be re-numbered here, the signer has to.
 import re
 from collections.abc import Mapping
 from itertools import chain, islice
-from typing import IO
+from typing import IO, Any
 
 from syncd.content.chunks import cut_lines, recut
 from syncd.content.textdiff import parse_diff
@@ -91,6 +91,13 @@ class Zones(DataType):
             recut(patch.parts(), head_lines=self.head_lines),
             {"serial": serial},
         )
+
+    def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
+        """Raise IllegalValue for anything but a serial."""
+        match attributes:
+            case {"serial": int(serial), **rest} if not rest and 0 <= serial < 1 << 32:
+                return
+        raise IllegalValue(f"not the attributes of a zone: {attributes!r:.80}")
 
     def row(self, version: Version) -> tuple[str | int, ...]:
         """Name, serial, records, CRC-32, digest (short), time of the change, commit."""

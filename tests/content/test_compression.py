@@ -1,7 +1,10 @@
 """zstd frames are opened to what went in, and never to more than the caller allows."""
 
+import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import zstandard
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.content.compression import (
+    MAX_WINDOW_BYTES,
     compress,
     compress_against,
     decompress,
@@ -65,6 +69,41 @@ def test_a_frame_that_does_not_say_its_size_is_refused() -> None:
     frame = endless.compress(bytes(1000)) + endless.flush()
     with pytest.raises(VerificationFailed, match="claims -1 bytes"):
         decompress(frame, LIMIT_BYTES)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(compress(b"one") + compress(b"two"), id="two frames"),
+        pytest.param(compress(b"one") + b"more", id="a frame and something else"),
+        pytest.param(compress(b"") + b"more", id="an empty frame and something else"),
+        pytest.param(b"\x50\x2a\x4d\x18\x04\0\0\0four", id="a frame to be skipped"),
+        pytest.param(b"\x50\x2a\x4d\x18\xff\xff\xff\x7f", id="2 GiB to be skipped"),
+    ],
+)
+def test_only_one_whole_frame_is_opened(frame: bytes) -> None:
+    with pytest.raises(VerificationFailed):
+        decompress(frame, LIMIT_BYTES)
+    with pytest.raises(VerificationFailed):
+        decompress_against(frame, b"dictionary", LIMIT_BYTES)
+
+
+def test_a_frame_that_claims_to_be_empty_and_is_not_is_refused() -> None:
+    frame = bytearray(compress(bytes(200)))
+    frame[5] = 0
+    with pytest.raises(VerificationFailed, match="claims to be empty"):
+        decompress(bytes(frame), LIMIT_BYTES)
+
+
+@pytest.mark.parametrize("open_frame", [decompress, partial(decompress_against, dictionary=b"d")])
+def test_a_window_of_gibibytes_is_not_given(open_frame: Callable[..., bytes]) -> None:
+    """A frame that is cut short makes the decoder set up its window, small as its content is."""
+    for bits in range(10, 42):
+        header = b"\x28\xb5\x2f\xfd\x80" + bytes([(bits - 10) << 3]) + struct.pack("<I", 1 << 20)
+        with pytest.raises(VerificationFailed) as refused:
+            open_frame(header + b"\x02", limit_bytes=LIMIT_BYTES)
+        if 1 << bits > MAX_WINDOW_BYTES:
+            assert "memory" in str(refused.value) or "content size" in str(refused.value)
 
 
 @given(st.binary(max_size=200))

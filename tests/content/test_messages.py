@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from syncd.content import messages
 from syncd.content.messages import (
     BLOCK_BYTES,
+    MAX_CHUNKS,
     BlockReader,
     BlockWriter,
     Element,
@@ -32,7 +33,7 @@ SPLICE = st.builds(SpliceShape, st.integers(0, 9999), st.integers(0, 9999), st.i
 def heads(draw: st.DrawFn) -> Head:
     how: dict[str, Any] = draw(
         st.one_of(
-            st.fixed_dictionaries({"bodies": st.integers(0, 1 << 31)}),
+            st.fixed_dictionaries({"bodies": st.integers(0, MAX_CHUNKS)}),
             st.fixed_dictionaries(
                 {"chunks": st.lists(DIGEST, max_size=4).map(lambda digests: b"".join(digests))}
             ),

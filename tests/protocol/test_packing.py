@@ -1,5 +1,6 @@
 """The one door for msgpack."""
 
+import tracemalloc
 from typing import Any
 
 import msgpack
@@ -8,13 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.errors import ProtocolViolation
-from syncd.protocol.packing import pack, unpack
+from syncd.protocol.packing import MAX_BYTES, MAX_ELEMENTS, MAX_NESTING, pack, unpack, unpack_own
 
 keys = st.text() | st.integers(0, 1 << 40)
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(keys, inner),
-)
+).filter(lambda value: nesting(value) <= MAX_NESTING)
+
+
+def nesting(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value
+    if not isinstance(value, (list, dict)):
+        return 0
+    return 1 + max(map(nesting, inner), default=0)
 
 
 @given(values)
@@ -64,3 +72,42 @@ def test_what_is_no_single_bounded_value_is_refused(data: bytes) -> None:
 def test_a_huge_array_of_small_elements_is_refused() -> None:
     with pytest.raises(ProtocolViolation):
         unpack(pack([0] * ((1 << 17) + 1)))
+
+
+def test_values_may_be_nested_so_deep_and_no_deeper() -> None:
+    deepest = b"\x91" * MAX_NESTING + b"\xc0"
+    assert nesting(unpack(deepest)) == MAX_NESTING
+    with pytest.raises(ProtocolViolation, match="nested over"):
+        unpack(b"\x91" + deepest)
+
+
+def test_a_message_may_be_so_large_and_no_larger() -> None:
+    assert unpack(pack(bytes(MAX_BYTES - 5))) == bytes(MAX_BYTES - 5)
+    with pytest.raises(ProtocolViolation, match=f"{MAX_BYTES + 1} bytes"):
+        unpack(pack(bytes(MAX_BYTES - 4)))
+
+
+def test_arrays_that_promise_much_cost_nothing() -> None:
+    """The decoder gives memory for what an array promises: here it would be 64 MiB."""
+    bomb = b"\xdd\x00\x01\x00\x00" * 200
+    bomb += bytes(MAX_ELEMENTS - len(bomb))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolViolation):
+            unpack(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.binary(max_size=64))
+def test_what_is_looked_at_first_is_what_the_decoder_reads(data: bytes) -> None:
+    """Only for nesting, counts and sizes may the door refuse what the decoder would take."""
+    try:
+        value = unpack_own(data)
+    except ProtocolViolation:
+        with pytest.raises(ProtocolViolation):
+            unpack(data)
+        return
+    if nesting(value) <= MAX_NESTING:
+        assert repr(unpack(data)) == repr(value)  # NaN is not equal to itself

@@ -63,6 +63,21 @@ def with_lost_token(tmp_path: Path, source: Store) -> Store:
 STATES = [empty, with_old_token, with_lost_token]
 
 
+def lists(change: Callable[[list[Any]], object]) -> Tamper:
+    """Change the rows of buckets' lists: type, packed names, marks."""
+
+    def tamper(kind: str, data: bytes) -> bytes:
+        value = unpack(data) if kind == "block" else None
+        if not isinstance(value, list):
+            return data
+        rows = [row for row in value if isinstance(row, list) and len(row) == 3]
+        for row in rows:
+            change(row)
+        return pack(value) if rows else data
+
+    return tamper
+
+
 def elements(change: Callable[[list[Any]], list[Any]]) -> Tamper:
     """Change what stands in blocks of objects and chunks."""
 
@@ -114,6 +129,10 @@ def flip_a_chunk(value: list[Any]) -> list[Any]:
     return [bytes([*row[:-1], row[-1] ^ 1]) if isinstance(row, bytes) else row for row in value]
 
 
+def empty_a_chunk(value: list[Any]) -> list[Any]:
+    return [compress(b"") if isinstance(row, bytes) else row for row in value]
+
+
 def exchange_a_chunk(value: list[Any]) -> list[Any]:
     return [compress(b"something else") if isinstance(row, bytes) else row for row in value]
 
@@ -142,6 +161,9 @@ def leave_out_an_object(value: list[Any]) -> list[Any]:
 LIES: dict[str, Tamper] = {
     "a flipped byte in a chunk": elements(flip_a_chunk),
     "another chunk": elements(exchange_a_chunk),
+    "an empty chunk": elements(empty_a_chunk),
+    "more chunks than there can be": heads(put_at(HOW, 1 << 21)),
+    "nesting": lambda kind, data: b"\x91" * 900 + b"\xc0" if kind == "block" else data,
     "a chunk left out": elements(leave_out_a_chunk),
     "a chunk twice": elements(repeat_a_chunk),
     "an object left out": elements(leave_out_an_object),
@@ -209,6 +231,43 @@ def test_a_server_that_lies_changes_nothing(
         assert replica.view().totals(["files", "users", "zones"]) == source.view().totals(
             ["files", "users", "zones"]
         )
+        assert_sound(replica)
+
+
+def one_name(name: bytes) -> Callable[[list[Any]], None]:
+    def change(row: list[Any]) -> None:
+        row[1:] = compress(name), bytes(8)
+
+    return change
+
+
+LIES_IN_LISTS: dict[str, Tamper] = {
+    "a type that there is not": lists(put_at(0, "nonsense")),
+    "a type that would end the line": lists(put_at(0, "zo\nes")),
+    "a name that no line can hold": lists(one_name(b"x" * 20_000)),
+    "a name that leads out of the folder": lists(one_name(b"../../etc/passwd")),
+    "millions of empty names": lists(put_at(1, compress(b"\n" * (50 << 20)))),
+    "a bomb": lists(put_at(1, compress(bytes(200 << 20)))),
+    "fewer marks than names": lists(put_at(2, b"")),
+    "half a mark": lists(put_at(2, lambda marks: marks[:-1])),
+}
+
+
+@pytest.mark.parametrize("lie", LIES_IN_LISTS)
+def test_a_server_that_lies_in_the_lists_of_a_repair_changes_nothing(
+    tmp_path: Path, source: Store, lie: str
+) -> None:
+    with with_lost_token(tmp_path, source) as replica:
+        before = held(replica.view()), replica.clock()
+        with pytest.raises((RemoteError, NotSupported)) as refused:
+            synchronise(
+                source,
+                replica,
+                wrap=lambda stream: LyingStream(stream, LIES_IN_LISTS[lie]),
+                allow_large_change=True,
+            )
+        assert "\n" not in str(refused.value)
+        assert (held(replica.view()), replica.clock()) == before
         assert_sound(replica)
 
 

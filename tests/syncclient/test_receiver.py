@@ -9,7 +9,7 @@ import pytest
 
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
 from syncd.content.compression import compress
-from syncd.content.messages import Element, Head, write_blocks
+from syncd.content.messages import Element, Gone, Head, write_blocks
 from syncd.content.splices import SpliceShape
 from syncd.content.versions import chunk_digest, object_digest
 from syncd.errors import ProtocolViolation, VerificationFailed
@@ -20,7 +20,7 @@ from tests.store.objects import new_store, put
 CONTENT = b"content"
 HEAD = Head(
     "files", "a", 1, 0, len(CONTENT), 0, crc32(CONTENT), object_digest(chunk_digest(CONTENT)),
-    pack({}),
+    pack({"mode": 0o644}),
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_bootstrap_that_ends_inside_an_object_is_named(store: Store) -> None:
-    receiver = BootstrapReceiver(store.replica_batch())
+    receiver = BootstrapReceiver(store.replica_batch(), total=1)
     receiver.take(blocks(replace(HEAD, bodies=1))[0])
     with pytest.raises(ProtocolViolation, match="ends with 1 chunks missing"):
         receiver.finish()
@@ -63,7 +63,7 @@ def test_a_delta_to_something_older_is_named(store: Store) -> None:
 def test_a_splice_beyond_the_old_content_is_named(store: Store) -> None:
     put(store, "a", b"mine")
     receiver = DeltaReceiver(store.replica_batch(), store.view())
-    head = replace(HEAD, seq=9, splices=(SpliceShape(5, 0, 1),))
+    head = replace(HEAD, seq=9, size=99, splices=(SpliceShape(5, 0, 1),))
     with pytest.raises(VerificationFailed, match="beyond the end of the object"):
         receiver.take(blocks(head, compress(CONTENT))[0])
 
@@ -73,8 +73,32 @@ def test_an_object_in_the_form_of_another_answer_is_named(
     store: Store, how: dict[str, Any]
 ) -> None:
     if "splices" in how:
-        receiver: Any = BootstrapReceiver(store.replica_batch())
+        receiver: Any = BootstrapReceiver(store.replica_batch(), total=1)
     else:
         receiver = DeltaReceiver(store.replica_batch(), store.view())
     with pytest.raises(ProtocolViolation, match=r"come whole|not come as a change"):
         receiver.take(blocks(replace(HEAD, **how))[0])
+
+
+def test_a_bootstrap_of_more_objects_than_it_said_is_not_listened_to(store: Store) -> None:
+    receiver = BootstrapReceiver(store.replica_batch(), total=2)
+    receiver.take(blocks(replace(HEAD, bodies=1), compress(CONTENT))[0])
+    receiver.take(blocks(Gone("files", "b"))[0])
+    for more in (replace(HEAD, name="c", bodies=1), replace(HEAD, name="c", chunks=b"")):
+        with pytest.raises(ProtocolViolation, match="more than the 2 objects"):
+            receiver.take(blocks(more)[0])
+    with pytest.raises(ProtocolViolation, match="more than the 2 objects"):
+        receiver.take(blocks(Gone("files", "c"))[0])
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * (len(CONTENT) + 1)])
+def test_chunks_that_never_complete_an_object_are_not_listened_to(
+    store: Store, content: bytes
+) -> None:
+    whole = BootstrapReceiver(store.replica_batch(), total=1)
+    whole.take(blocks(replace(HEAD, bodies=1000))[0])
+    change = DeltaReceiver(store.replica_batch(), store.view())
+    change.take(blocks(replace(HEAD, splices=(SpliceShape(0, 0, 1000),)))[0])
+    for receiver in (whole, change):
+        with pytest.raises(VerificationFailed, match="an empty chunk, or one too many"):
+            receiver.take(pack([compress(content)]))

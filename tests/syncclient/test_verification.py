@@ -38,6 +38,14 @@ def test_a_head_that_is_right_becomes_a_version() -> None:
         ({"name": "../x", "type": "files"}, "has no empty, . or .. parts"),
         ({"attributes": pack([1])}, "its attributes are no map"),
         ({"attributes": b"\xc1"}, "not a msgpack value"),
+        ({"attributes": pack({})}, "not the attributes of a zone"),
+        ({"attributes": pack({"serial": "1"})}, "not the attributes of a zone"),
+        ({"attributes": pack({"serial": 1 << 32})}, "not the attributes of a zone"),
+        ({"attributes": pack({"serial": 1, "x": 1})}, "not the attributes of a zone"),
+        ({"name": "x", "type": "files"}, "not the attributes of a file"),
+        ({"name": "x", "type": "files", "attributes": pack({"mode": 0o4777})}, "only permissions"),
+        ({"name": "x", "type": "users"}, "not the attributes of a user"),
+        ({"name": "x", "type": "users", "attributes": pack({"role": "king"})}, "role"),
     ],
 )
 def test_a_head_that_is_wrong_is_refused(changed: dict[str, Any], says: str) -> None:
@@ -61,7 +69,7 @@ def test_content_that_is_not_what_the_head_says_is_refused(field: str) -> None:
         check.finish()
 
 
-@given(st.lists(st.binary(max_size=20), max_size=6), st.data())
+@given(st.lists(st.binary(min_size=1, max_size=20), max_size=6), st.data())
 def test_a_check_goes_on_from_a_part_as_if_it_had_seen_it(
     contents: list[bytes], data: st.DataObject
 ) -> None:

@@ -19,7 +19,7 @@ from syncd.content.zone.names import key_owner, owner_key, type_order, zone_rang
 from syncd.content.zone.rdata import rdata_size
 from syncd.content.zone.record_types import TYPE_CODES, covered_type, type_number
 from syncd.errors import InvalidContent
-from syncd.protocol.packing import pack, unpack
+from syncd.protocol.packing import pack, unpack_own
 
 Warn = Callable[[str], None]
 Lines = str | list[str]
@@ -102,7 +102,7 @@ def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
 
 
 def _unpack_frame(frame: bytes) -> list[Rrset]:
-    flat = unpack(decompress(frame, _FRAME_LIMIT_BYTES))
+    flat = unpack_own(decompress(frame, _FRAME_LIMIT_BYTES))
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -11,7 +11,10 @@ import re
 from syncd.content.zone.lexer import Quoted, RecordError
 
 MAX_GENERATED = 1 << 20
-"""Records one $GENERATE may make."""
+"""Records that all $GENERATE lines of a zone may make: a few bytes ask for them, and each takes
+microseconds."""
+MAX_GENERATED_CHARACTERS = 256 * 1024 * 1024
+"""Text of these records."""
 
 _MAX_INTEGER = (1 << 31) - 1
 _MAX_CHARACTERS = 127

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import IO
 
+from syncd.content.zone import generate
 from syncd.content.zone.canonical import Rrset, Run, sort_records
 from syncd.content.zone.fast import read_fast
 from syncd.content.zone.generate import expand, generated_numbers
@@ -87,6 +88,7 @@ class MasterFile:
         self._run_rrsets = self._enough = run_rrsets
         self._runs: list[Run] = []
         self._unpacked_bytes = 0
+        self._generated = self._generated_characters = 0
         self._depth = 0
         self._path: str | None = None
         self._dated = False
@@ -232,8 +234,23 @@ class MasterFile:
             rdata = lex_record(expand(fields[0], value) + "\n", 0, final=True).fields
             key, line, _ = self._canonical(name, ttl, number, rdata)
             state.add_apart(key, line)
-            if len(state.records) >= self._enough:
+            self._count_generated(len(line))
+            if len(state.records) >= self._enough or self._unpacked_bytes > _RUN_BYTES:
                 self._pack()
+
+    def _count_generated(self, characters: int) -> None:
+        self._generated += 1
+        self._generated_characters += characters
+        # As much as a record of a file may take of a run: generated ones need no text there.
+        self._unpacked_bytes += max(characters, _RUN_BYTES // RUN_RRSETS)
+        if (
+            self._generated > generate.MAX_GENERATED
+            or self._generated_characters > generate.MAX_GENERATED_CHARACTERS
+        ):
+            raise RecordError(
+                f"$GENERATE makes over {generate.MAX_GENERATED} records, or "
+                f"{generate.MAX_GENERATED_CHARACTERS} characters, in one zone"
+            )
 
     def _record(self, owner: str | None, fields: list[str]) -> None:
         state = self.state

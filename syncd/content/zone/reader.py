@@ -9,7 +9,7 @@ In these points we differ on purpose:
 * A byte order mark at the head of a file is refused, whatever follows it.
 * $GENERATE is held to the rules for records in the file (BIND lets it make MD, DS at the apex, and
   NS with an address), to 32 bits (BIND takes what is left of a larger offset), and to a million
-  records. Parentheses may stand around its rdata.
+  records in one zone. Parentheses may stand around its rdata.
 * No $INCLUDE is taken after a $DATE, even one in the future; includes nest 16 deep. A directive may
   end with the file.
 * A record outside the zone needs a TTL as any other. NSEC3 records of the apex are kept, BIND loses
@@ -138,7 +138,7 @@ def _zone_name(apexes: set[str], top: str) -> str:
     if not names:
         raise InvalidContent("there is no SOA record")
     if len(names) > 1:
-        raise InvalidContent(f"SOA records at several names: {', '.join(sorted(names))}")
+        raise InvalidContent(f"SOA records at {len(names)} names: {', '.join(sorted(names)[:3])}")
     return names.pop()
 
 

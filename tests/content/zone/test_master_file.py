@@ -5,12 +5,14 @@ what is to be refused stands beside what is nearly the same and taken.
 """
 
 import re
+import tracemalloc
 from contextlib import AbstractContextManager
 from io import BytesIO
 from typing import IO
 
 import pytest
 
+from syncd.content.zone import generate
 from syncd.content.zone.master_file import MasterFile
 from syncd.errors import InvalidContent
 from tests.content.zone.bind_judge import Reading, by_bind, by_us, our_lines, outcome
@@ -310,7 +312,7 @@ def test_a_byte_order_mark_is_refused_by_its_name() -> None:
         (b"*.a NS b\n", "zone:4: *.a.example.: a wildcard cannot own NS"),
         (b"a CNAME b\na A 1.1.1.1\n", "zone: a.example.: a CNAME cannot stand beside other data"),
         (b"a CNAME b\na CNAME c\n", "zone: a.example.: 2 different CNAME records, one can be"),
-        (b"sub SOA a. b 1 2 3 4 5\n", "zone: SOA records at several names: example., sub.example."),
+        (b"sub SOA a. b 1 2 3 4 5\n", "zone: SOA records at 2 names: example., sub.example."),
         (b"@ DS " + DS + b"\n", "zone: example. has DS records: they belong to the zone above"),
     ],
 )  # fmt: skip
@@ -378,3 +380,29 @@ def test_of_many_warnings_the_rest_are_counted_out() -> None:
     assert len(file.warnings) == 101
     assert file.warnings[0].startswith("zone:1: TTL 4000000000 is over")
     assert file.warnings[-1].startswith("more than 100 warnings")
+
+
+@pytest.mark.parametrize(
+    ("limit", "lines"), [("MAX_GENERATED", 10), ("MAX_GENERATED_CHARACTERS", 10 * 30)]
+)
+def test_all_generate_lines_of_a_zone_share_one_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: str, lines: int
+) -> None:
+    monkeypatch.setattr(generate, limit, lines)
+    head = b"$TTL 300\n@ SOA a. b 1 2 3 4 5\n@ NS a.\n"
+    within = head + b"$GENERATE 0-4 a$ A 192.0.2.$\n$GENERATE 5-9 a$ A 192.0.2.$\n"
+    assert len(our_lines(within)) == 12
+    beyond = outcome(within + b"$GENERATE 1-1 b$ A 192.0.2.255\n")
+    assert isinstance(beyond, str)
+    assert ":6: $GENERATE makes over" in beyond
+
+
+def test_a_long_rrset_that_is_generated_costs_no_memory() -> None:
+    """It is packed away, or its duplicates dropped, as often as one that stands in the file."""
+    head = b"$TTL 300\n@ SOA a. b 1 2 3 4 5\n@ NS a.\na A 192.0.2.1\n"
+    tracemalloc.start()
+    try:
+        assert len(our_lines(head + b"$GENERATE 1-99999 a A 192.0.2.1\n")) == 3
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()

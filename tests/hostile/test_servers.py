@@ -1,0 +1,136 @@
+"""Servers that are broken, or want to break the client: it says so, ends, and keeps its replica.
+
+The client is the real `syncclient` in a process of its own; the server says what the test wants.
+"""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from syncd.content.compression import compress
+from syncd.content.messages import Head, Opening, write_blocks
+from syncd.content.versions import object_digest
+from syncd.protocol.packing import pack
+from syncd.store import Store
+from tests.cli.commands import start
+from tests.hostile.processes import memory_kib
+from tests.store.objects import assert_sound, new_store
+
+ENDED_S = 60.0
+"""How long the client may listen to a server that never comes to an end."""
+MEMORY_KIB = 160 * 1024
+"""What a client that only looks takes, and as much again."""
+
+GREETING = b"200 ready\n300 root\n200 root|admin\n"
+TOKEN = "5eed5eed5eed5eed:7"
+PROOF = f"200 {TOKEN}|3|{'0' * 64}\n".encode()
+HEAD = Head("files", "a", 1, 0, 1 << 60, 0, 0, object_digest(b""), pack({"mode": 0o644}), 1 << 20)
+
+
+def block(data: bytes) -> bytes:
+    return b"600 %d\n" % len(data) + data
+
+
+def opened(*elements: Head | bytes) -> bytes:
+    """How a bootstrap begins."""
+    (data,) = write_blocks([Opening(TOKEN, 1 << 40), *elements])
+    return GREETING + block(data)
+
+
+def endless(part: bytes) -> Iterator[bytes]:
+    part *= 1 + 65536 // len(part)
+    while True:
+        yield part
+
+
+def random_bytes() -> Iterator[bytes]:
+    choose = random.Random(3)
+    while True:
+        yield choose.randbytes(65536)
+
+
+SERVERS: dict[str, tuple[bytes, Iterator[bytes]]] = {
+    "nothing": (b"", iter(())),
+    "random bytes": (b"", random_bytes()),
+    "a line without an end": (b"200 ", endless(b"x")),
+    "NUL": (b"\0" * 10 + b"\n", iter(())),
+    "no UTF-8": (b"\xff\xfe\n", iter(())),
+    "a code that there is not": (b"999999 \n", iter(())),
+    "a listing without an end": (GREETING + b"100 more\n", endless(b"line\n")),
+    "notices without an end, then nothing": (GREETING, iter([b"902 commit|x\n" * 500_000])),
+    "a block that is too large": (GREETING + b"600 9999999999\n", endless(b"x")),
+    "a block of a count that is none": (GREETING + b"600 1e9\n", endless(b"x")),
+    "blocks of nothing without an end": (GREETING, endless(b"600 0\n")),
+    "blocks of nonsense without an end": (GREETING, endless(block(b"\xc1" * 65536))),
+    "arrays in arrays": (GREETING, endless(block(b"\xdd\0\1\0\0" * 13000))),
+    "a bomb as a chunk": (opened(HEAD, compress(bytes(400 << 20))), iter([PROOF])),
+    "empty chunks without an end": (opened(HEAD), endless(block(pack([compress(b"")] * 40000)))),
+    "tiny chunks without an end": (opened(HEAD), endless(block(pack([compress(b"x")] * 40000)))),
+    "what is gone without an end": (opened(), endless(block(pack(["files", *[["b"]] * 99000])))),
+    "an end in the middle of a block": (GREETING + b"600 1000\nx", iter(())),
+    "a proof that is none": (opened(), iter([b"200 nonsense\n"])),
+    "a wrong count": (opened(), iter([PROOF])),
+}
+
+
+class Server:
+    """Says the same to everybody, on and on, and takes no heed of what it hears."""
+
+    def __init__(self, beginning: bytes, rest: Iterator[bytes]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"syncd://root@127.0.0.1:{self._listener.getsockname()[1]}"
+        self._beginning, self._rest = beginning, rest
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            connection, _ = self._listener.accept()
+            with connection:
+                connection.sendall(self._beginning)
+                for part in self._rest:
+                    connection.sendall(part)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_client_says_what_is_wrong_and_keeps_its_replica(tmp_path: Path, name: str) -> None:
+    with new_store(tmp_path, "replica") as replica:
+        before = replica.clock(), replica.view().totals(["files", "users", "zones"])
+    with closing(Server(*SERVERS[name])) as server:
+        url = f"sqlite:///{tmp_path / 'replica.db'}"
+        client = start("syncclient", "bootstrap", server.address, "--store", url)
+        highest_kib, end = 0, time.monotonic() + ENDED_S
+        while client.poll() is None:
+            with suppress(ProcessLookupError, FileNotFoundError):
+                highest_kib = max(highest_kib, memory_kib(client.pid, "VmHWM"))
+            if time.monotonic() > end:
+                client.kill()
+            time.sleep(0.02)
+        _, said = client.communicate()
+    assert client.returncode in (3, 7), (client.returncode, said[-1000:])
+    assert "Traceback" not in said
+    assert len(said) < 2000
+    assert 0 < highest_kib < MEMORY_KIB
+    with Store.open(url) as replica:
+        assert before == (replica.clock(), replica.view().totals(["files", "users", "zones"]))
+        assert_sound(replica)
+
+
+def test_a_client_that_only_looks_says_what_is_wrong_as_well(tmp_path: Path) -> None:
+    for beginning in (b"\xff\n", b"999 x\n", GREETING + b"100 x\n"):
+        with closing(Server(beginning, iter(()))) as server:
+            client = start("syncclient", "status", server.address)
+            _, said = client.communicate(timeout=ENDED_S)
+            assert client.returncode in (3, 7)
+            assert "Traceback" not in said
