@@ -28,6 +28,7 @@ _HEADER_BYTES = {
 """By the first byte of bytes, texts, arrays and maps: how many bytes the count behind it has."""
 
 _FIRST_ARRAY, _FIRST_MAP = 0xDC, 0xDE
+_SHORT_BYTES = frozenset({0xC4, 0xD9})
 
 
 def _whole_bytes() -> list[int]:
@@ -96,10 +97,16 @@ def _check_promises(data: bytes) -> None:
         if size:
             at += size
             continue
-        at, count = _after_header(data, at, first)
-        if first in _HEADER_BYTES and first < _FIRST_ARRAY:
-            at += count
+        if first in _SHORT_BYTES:  # the rest could do this and the next as well, but slower
+            at += 2 + data[at + 1]
             continue
+        if 0x90 <= first < 0xA0:
+            at, count = at + 1, first & 0x0F
+        else:
+            at, count = _after_header(data, at, first)
+            if first in _HEADER_BYTES and first < _FIRST_ARRAY:
+                at += count
+                continue
         if count > min(MAX_ELEMENTS, end - at):
             raise ProtocolViolation(f"not a msgpack value: {count} elements are promised")
         around.append(left)
@@ -116,6 +123,4 @@ def _after_header(data: bytes, at: int, first: int) -> tuple[int, int]:
         return end, 2 * count if first >= _FIRST_MAP else count
     if 0x80 <= first < 0x90:
         return at + 1, 2 * (first & 0x0F)
-    if 0x90 <= first < 0xA0:
-        return at + 1, first & 0x0F
     raise ProtocolViolation(f"not a msgpack value: 0x{first:02x} begins no type that is taken here")
