@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, and_, select, tuple_
+from sqlalchemy import Engine, and_, select
 
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
 from syncd.errors import TokenLost, ViewGone
 from syncd.store.clock import read_clock
+from syncd.store.paging import behind
 from syncd.store.schema import commit, version
 from syncd.store.view import PAGE_ROWS, VERSION_COLUMNS, View, as_version, live_at
 
@@ -71,7 +72,7 @@ def _gone(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Ite
                 version.c.seq <= since.seq,
                 version.c.type.in_(types),
                 later.c.seq.is_(None),
-                tuple_(version.c.type, version.c.name) > after,
+                behind(version.c.type, version.c.name, *after),
             )
             .order_by(version.c.type, version.c.name)
             .limit(PAGE_ROWS)
@@ -94,7 +95,7 @@ def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> 
                 version.c.seq > since.seq,
                 live_at(view.token.seq),
                 version.c.type.in_(types),
-                tuple_(version.c.type, version.c.name) > after,
+                behind(version.c.type, version.c.name, *after),
             )
             .order_by(version.c.type, version.c.name)
             .limit(PAGE_ROWS)

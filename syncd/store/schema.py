@@ -31,22 +31,18 @@ from syncd.types.base import MAX_NAME_CHARACTERS
 metadata = MetaData()
 
 _MYSQL = ("mysql", "mariadb")
+_TEXT_ORDER = {
+    f"{dialect}_{option}": value
+    for dialect in _MYSQL
+    for option, value in (("charset", "utf8mb4"), ("collate", "utf8mb4_nopad_bin"))
+}
+"""Of each table on MariaDB: any character, and text that is compared as `_text` says."""
 
 
-class _Name(TypeDecorator[str]):
-    """Text compared octet by octet on every database: paging by name depends on it."""
-
-    impl = String(MAX_NAME_CHARACTERS)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in _MYSQL:
-            from sqlalchemy.dialects.mysql import VARCHAR
-
-            return VARCHAR(MAX_NAME_CHARACTERS, charset="utf8mb4", collation="utf8mb4_bin")
-        if dialect.name == "postgresql":
-            return String(MAX_NAME_CHARACTERS, collation="C")
-        return String(MAX_NAME_CHARACTERS)
+def _text(characters: int) -> TypeEngine[str]:
+    """Text compared octet by octet, spaces at its end included, on every database: paging by name
+    depends on it."""
+    return String(characters).with_variant(String(characters, collation="C"), "postgresql")
 
 
 class _Bytes(TypeDecorator[bytes]):
@@ -67,8 +63,8 @@ class _Bytes(TypeDecorator[bytes]):
         return LargeBinary(self.length)
 
 
-_NAME = _Name()
-_TYPE = String(16)
+_NAME = _text(MAX_NAME_CHARACTERS)
+_TYPE = _text(16)
 _DIGEST = _Bytes(32)
 _BYTES = _Bytes()
 
@@ -76,15 +72,16 @@ clock = Table(
     "clock",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", String(16), nullable=False),
+    Column("epoch", _text(16), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("floor", BigInteger, nullable=False),
     Column("swept", BigInteger, nullable=False, comment="how often gc removed chunks"),
-    Column("frozen_by", String(128)),
+    Column("frozen_by", _text(128)),
     Column("frozen_until", Double, comment="seconds since 1970"),
     Column("frozen_for", Double, comment="seconds without a command after which it ends"),
-    Column("source", String(255), comment="of a replica: whom it copies"),
-    Column("types", String(255), comment="of a replica: which types, as it asks for them"),
+    Column("source", _text(255), comment="of a replica: whom it copies"),
+    Column("types", _text(255), comment="of a replica: which types, as it asks for them"),
+    **_TEXT_ORDER,
 )
 
 tally = Table(
@@ -93,6 +90,7 @@ tally = Table(
     Column("type", _TYPE, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("fingerprint", _DIGEST, nullable=False),
+    **_TEXT_ORDER,
 )
 
 commit = Table(
@@ -100,8 +98,9 @@ commit = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("author", String(128), nullable=False),
-    Column("comment", String(255), nullable=False),
+    Column("author", _text(128), nullable=False),
+    Column("comment", _text(255), nullable=False),
+    **_TEXT_ORDER,
 )
 
 
@@ -128,6 +127,7 @@ version = Table(
     *_content_columns(nullable=False),
     Index("version_seq", "seq"),
     Index("version_until", "until"),
+    **_TEXT_ORDER,
 )
 
 chunk = Table(
@@ -136,23 +136,26 @@ chunk = Table(
     Column("digest", _DIGEST, primary_key=True),
     Column("size", Integer, nullable=False),
     Column("body", _BYTES, nullable=False),
+    **_TEXT_ORDER,
 )
 
 batch = Table(
     "batch",
     metadata,
-    Column("id", String(32), primary_key=True),
+    Column("id", _text(32), primary_key=True),
     Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("token", String(40), comment="of a replica's: the view that is being copied"),
+    Column("token", _text(40), comment="of a replica's: the view that is being copied"),
+    **_TEXT_ORDER,
 )
 
 staged = Table(
     "staged",
     metadata,
-    Column("batch", String(32), primary_key=True),
+    Column("batch", _text(32), primary_key=True),
     Column("type", _TYPE, primary_key=True),
     Column("name", _NAME, primary_key=True),
     Column("based_on", BigInteger, comment="seq of the head it was made from, 0 for none"),
     Column("seq", BigInteger, comment="of a replica's: the source's number"),
     *_content_columns(nullable=True),
+    **_TEXT_ORDER,
 )

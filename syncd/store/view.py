@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select
 
 from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
@@ -22,6 +22,7 @@ from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
+from syncd.store.paging import behind
 from syncd.store.schema import chunk, tally, version
 from syncd.types.base import Present
 
@@ -252,5 +253,5 @@ def _page(
     statement: Select[Any], after: tuple[str, str] | None, rows: int = PAGE_ROWS
 ) -> Select[Any]:
     if after is not None:
-        statement = statement.where(tuple_(version.c.type, version.c.name) > after)
+        statement = statement.where(behind(version.c.type, version.c.name, *after))
     return statement.order_by(version.c.type, version.c.name).limit(rows)
