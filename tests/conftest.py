@@ -40,7 +40,7 @@ def servers() -> Iterator[Callable[[str], Server | None]]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def databases(
     request: pytest.FixtureRequest, servers: Callable[[str], Server | None]
 ) -> Iterator[Databases]:

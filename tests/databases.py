@@ -21,6 +21,7 @@ from typing import ClassVar, Self
 
 import psycopg
 import pymysql
+import pytest
 
 _NOBODY = 65534
 _START_S = 60.0
@@ -193,10 +194,6 @@ class MariaDB(Server):
             "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-log-file-size=16M",
         )  # fmt: skip
 
-    def start(self) -> None:
-        self._socket().unlink(missing_ok=True)
-        super().start()
-
     def _command(self) -> Sequence[str | Path]:
         quick = [
             "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-doublewrite=0",
@@ -214,8 +211,9 @@ class MariaDB(Server):
         return self.folder / "socket"
 
     def _answers(self) -> bool:
-        if not self._socket().exists():  # PyMySQL would leave its own open
-            return False
+        with socket.socket(socket.AF_UNIX) as ours:  # PyMySQL would leave its own open
+            if ours.connect_ex(str(self._socket())) != 0:
+                return False
         try:
             self.execute("SELECT 1")
         except pymysql.OperationalError:
@@ -235,9 +233,7 @@ class MariaDB(Server):
         return f"mariadb+pymysql://{where}"
 
     def execute(self, statement: str) -> None:
-        connection = pymysql.connect(
-            unix_socket=str(self._socket()), user="root", autocommit=True
-        )
+        connection = pymysql.connect(unix_socket=str(self._socket()), user="root", autocommit=True)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
@@ -253,12 +249,15 @@ SERVERS: dict[str, Callable[[], Server]] = {kind.name: kind for kind in (Postgre
 
 
 ENGINES = ("sqlite", *SERVERS)
+on_every_engine = pytest.mark.parametrize("databases", ENGINES, indirect=True)
+"""Of a test, or of a file's `pytestmark`: it is run with each; without it, with SQLite."""
+on_every_server = pytest.mark.parametrize("databases", tuple(SERVERS), indirect=True)
 
 
 class Databases:
     """The databases of one test: made when they are first asked for, dropped in the end.
 
-    They go by folder and name, as files would.
+    They go by folder and name, as files would: those of a folder that is gone go as well.
     """
 
     def __init__(self, server: Server | None) -> None:
@@ -270,6 +269,7 @@ class Databases:
         path = folder / f"{name}.db"
         if self.server is None:
             return f"sqlite:///{path}"
+        self._drop([made for made in self._made if not made.parent.is_dir()])
         if path not in self._made:
             database = f"test_{os.getpid()}_{_next_number()}"
             self.server.create(database)
@@ -277,10 +277,13 @@ class Databases:
         return self.server.url(self._made[path])
 
     def drop(self) -> None:
-        for database in self._made.values():
+        """Drop all of them."""
+        self._drop(list(self._made))
+
+    def _drop(self, paths: Sequence[Path]) -> None:
+        for path in paths:
             if self.server is not None:
-                self.server.drop(database)
-        self._made.clear()
+                self.server.drop(self._made.pop(path))
 
 
 _present = Databases(None)
@@ -294,7 +297,7 @@ def present_databases() -> Databases:
 @contextmanager
 def databases_on(server: Server | None) -> Iterator[Databases]:
     """Have the databases of a test on a server, and drop them in the end."""
-    global _present  # noqa: PLW0603 (one test runs at a time, and its helpers take no fixtures)
+    global _present
     before, _present = _present, Databases(server)
     try:
         yield _present

@@ -37,8 +37,9 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
 
 def _read(error: BaseException | None) -> tuple[str | int | None, str]:
     """Return an error's number, as far as it has one, and its reason on one line."""
-    sqlstate = getattr(error, "sqlstate", None)
-    if sqlstate is None and error is not None and len(error.args) == 2:  # PyMySQL's
-        number, reason = error.args
-        return number, " ".join(str(reason).split())
-    return sqlstate, " ".join(str(error).split())
+    match error.args if error is not None else ():
+        case int(number), str(reason):  # PyMySQL's
+            pass
+        case _:
+            number, reason = getattr(error, "sqlstate", None), str(error)
+    return number, " ".join(reason.split())
