@@ -1,5 +1,6 @@
 """A copy becomes visible whole and proven, or nothing changes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,13 +67,13 @@ def advance(replica: Store, source: Store) -> None:
 
 
 @pytest.fixture
-def replica(tmp_path: Path, store: Store) -> Store:
+def replica(tmp_path: Path, store: Store) -> Iterator[Store]:
     """A copy of `store`, which has three files."""
     for name in "abc":
         put(store, name, name.encode() * 100, b"shared")
-    made = new_store(tmp_path, "replica")
-    make_replica(made, store)
-    return made
+    with new_store(tmp_path, "replica") as made:
+        make_replica(made, store)
+        yield made
 
 
 def test_a_copy_is_what_the_source_is(store: Store, replica: Store) -> None:
