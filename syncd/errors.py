@@ -111,7 +111,7 @@ class Busy(Refused):
 
 
 class BrokenOff(Busy):
-    """The database ended a transaction in favour of another: what was to be done can be repeated."""
+    """The database ended a transaction in favour of another; it can be repeated."""
 
 
 class Frozen(Busy):

@@ -145,7 +145,6 @@ class PostgreSQL(Server):
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "fsync": "on" if self._durable else "off",
-            "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "on" if self._durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -197,7 +196,7 @@ class MariaDB(Server):
     def _command(self) -> Sequence[str | Path]:
         quick = [
             "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-doublewrite=0",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
         ]  # fmt: skip
         return [
             "mariadbd", "--no-defaults", f"--datadir={self.folder}/data",

@@ -7,7 +7,7 @@ order of their numbers, on every database. Sequences do not give that.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from syncd.content.tokens import Token
 from syncd.errors import Frozen, ReadOnly, StoreError
@@ -59,7 +59,7 @@ def lock_clock(connection: Connection) -> Clock:
     return _only(connection.execute(select(*_COLUMNS).with_for_update()).one_or_none())
 
 
-def _only(row: Row[Any] | None) -> Clock:
+def _only(row: Any) -> Clock:
     if row is None:
         raise StoreError("the database has no clock: it is no store, or `syncd init` did not end")
     return Clock(*row)

@@ -1,8 +1,9 @@
 """Opening a database: the engine, its settings, and the schema brought up to date.
 
-What PostgreSQL and MariaDB need stands in `servers.py`. On SQLite every write transaction begins with BEGIN IMMEDIATE, so that it waits for its turn at the
-start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not
-wait for each other, and every commit is flushed to disk.
+What PostgreSQL and MariaDB need stands in `servers.py`. On SQLite every write transaction begins
+with BEGIN IMMEDIATE, so that it waits for its turn at the start and never fails halfway; the
+journal is a write-ahead log, so readers and the writer do not wait for each other, and every commit
+is flushed to disk.
 """
 
 from pathlib import Path
@@ -43,6 +44,11 @@ def open_engine(url: str, *, create: bool) -> Engine:
     """
     parsed, shown = parse_url(url), shown_url(url)
     if parsed.get_backend_name() == "sqlite":
+        if parsed.host or parsed.username:
+            raise StoreError(
+                f"store {shown!r}: no database URL that can be used: a file has no host; it is "
+                "sqlite:///FILE, or sqlite:////FILE from the root"
+            )
         engine = create_engine(parsed)
         file = parsed.database
         if file and not create and not Path(file).exists():

@@ -4,7 +4,7 @@ Nothing is half done after any of these: a transaction that fails leaves the sto
 before it.
 """
 
-from syncd.errors import Busy, BrokenOff, StoreError, SyncError
+from syncd.errors import BrokenOff, Busy, StoreError, SyncError
 
 _LOCKED = frozenset({"55P03", 1205})
 """PostgreSQL's SQLSTATE or MariaDB's number: a lock was not to be had in time."""
@@ -39,7 +39,5 @@ def _read(error: BaseException | None) -> tuple[str | int | None, str]:
     """Return an error's number, as far as it has one, and its reason on one line."""
     match error.args if error is not None else ():
         case int(number), str(reason):  # PyMySQL's
-            pass
-        case _:
-            number, reason = getattr(error, "sqlstate", None), str(error)
-    return number, " ".join(reason.split())
+            return number, " ".join(reason.split())
+    return getattr(error, "sqlstate", None), " ".join(str(error).split())

@@ -6,12 +6,12 @@ A cursor of the server's would do on some; on MariaDB nothing else can be asked 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, tuple_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
 
-class behind(GenericFunction[bool]):  # noqa: N801 (written like a function of SQL)
+class behind(GenericFunction[bool]):
     """Say which rows come after another in the order of some columns.
 
     Arguments: the columns, then as many values.
@@ -50,7 +50,7 @@ def pages(
     statement: Select[Any],
     key: Sequence[ColumnElement[Any]],
     page_rows: int,
-) -> Iterator[Row[Any]]:
+) -> Iterator[Any]:
     """Yield a statement's rows in the order of `key`, whose columns are the first it selects."""
     ordered = statement.order_by(*key).limit(page_rows)
     page = connection.execute(ordered).all()

@@ -24,6 +24,8 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
 from syncd.types.base import MAX_NAME_CHARACTERS
@@ -31,12 +33,15 @@ from syncd.types.base import MAX_NAME_CHARACTERS
 metadata = MetaData()
 
 _MYSQL = ("mysql", "mariadb")
-_TEXT_ORDER = {
-    f"{dialect}_{option}": value
-    for dialect in _MYSQL
-    for option, value in (("charset", "utf8mb4"), ("collate", "utf8mb4_nopad_bin"))
-}
-"""Of each table on MariaDB: any character, and text that is compared as `_text` says."""
+
+
+@compiles(CreateTable, *_MYSQL)
+def _create_with_order(element: Any, compiler: Any, **options: Any) -> str:
+    """On MariaDB: any character, and text that is compared as `_text` says."""
+    statement: str = compiler.visit_create_table(element, **options).rstrip()
+    if element.element.metadata is metadata:
+        statement += " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+    return statement
 
 
 def _text(characters: int) -> TypeEngine[str]:
@@ -75,13 +80,12 @@ clock = Table(
     Column("epoch", _text(16), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("floor", BigInteger, nullable=False),
-    Column("swept", BigInteger, nullable=False, comment="how often gc removed chunks"),
+    Column("swept", BigInteger, nullable=False, doc="how often gc removed chunks"),
     Column("frozen_by", _text(128)),
-    Column("frozen_until", Double, comment="seconds since 1970"),
-    Column("frozen_for", Double, comment="seconds without a command after which it ends"),
-    Column("source", _text(255), comment="of a replica: whom it copies"),
-    Column("types", _text(255), comment="of a replica: which types, as it asks for them"),
-    **_TEXT_ORDER,
+    Column("frozen_until", Double, doc="seconds since 1970"),
+    Column("frozen_for", Double, doc="seconds without a command after which it ends"),
+    Column("source", _text(255), doc="of a replica: whom it copies"),
+    Column("types", _text(255), doc="of a replica: which types, as it asks for them"),
 )
 
 tally = Table(
@@ -90,17 +94,15 @@ tally = Table(
     Column("type", _TYPE, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("fingerprint", _DIGEST, nullable=False),
-    **_TEXT_ORDER,
 )
 
 commit = Table(
     "commit",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("at", BigInteger, nullable=False, doc="seconds since 1970"),
     Column("author", _text(128), nullable=False),
     Column("comment", _text(255), nullable=False),
-    **_TEXT_ORDER,
 )
 
 
@@ -127,7 +129,6 @@ version = Table(
     *_content_columns(nullable=False),
     Index("version_seq", "seq"),
     Index("version_until", "until"),
-    **_TEXT_ORDER,
 )
 
 chunk = Table(
@@ -136,16 +137,14 @@ chunk = Table(
     Column("digest", _DIGEST, primary_key=True),
     Column("size", Integer, nullable=False),
     Column("body", _BYTES, nullable=False),
-    **_TEXT_ORDER,
 )
 
 batch = Table(
     "batch",
     metadata,
     Column("id", _text(32), primary_key=True),
-    Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("token", _text(40), comment="of a replica's: the view that is being copied"),
-    **_TEXT_ORDER,
+    Column("touched", BigInteger, nullable=False, doc="seconds since 1970"),
+    Column("token", _text(40), doc="of a replica's: the view that is being copied"),
 )
 
 staged = Table(
@@ -154,8 +153,7 @@ staged = Table(
     Column("batch", _text(32), primary_key=True),
     Column("type", _TYPE, primary_key=True),
     Column("name", _NAME, primary_key=True),
-    Column("based_on", BigInteger, comment="seq of the head it was made from, 0 for none"),
-    Column("seq", BigInteger, comment="of a replica's: the source's number"),
+    Column("based_on", BigInteger, doc="seq of the head it was made from, 0 for none"),
+    Column("seq", BigInteger, doc="of a replica's: the source's number"),
     *_content_columns(nullable=True),
-    **_TEXT_ORDER,
 )

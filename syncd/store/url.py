@@ -17,9 +17,7 @@ _DRIVERS = {
 }
 """By a URL's beginning: the module that it needs, and what brings that."""
 
-KNOWN = (
-    "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE"
-)
+KNOWN = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE"
 
 _PASSWORD = re.compile(r":[^:@]*@")
 """Of a text that is no URL: it is not shown either."""
@@ -27,7 +25,7 @@ _SECRET_OPTIONS = frozenset({"password", "passwd", "sslpassword", "ssl_key_passw
 
 
 def parse_url(text: str) -> URL:
-    """Return a store's URL. Raises StoreError for what is none, and for a driver that is missing."""
+    """Return a store's URL. Raises StoreError for what is none, or if its driver is missing."""
     hidden = _PASSWORD.sub(":***@", text)
     try:
         url = make_url(text)

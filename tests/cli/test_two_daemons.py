@@ -1,7 +1,7 @@
 """Two daemons on one database serve and write at once, as one would."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from pathlib import Path
 
 import pytest
@@ -51,11 +51,12 @@ async def count_up(daemon: Serving, name: str) -> None:
 async def watch(daemon: Serving, seen: list[int], started: trio.Event, last: int) -> None:
     """Note the numbers of the commits that a daemon tells of, up to the last."""
     async with Client.connect(daemon.url(), PASSWORD) as client:
-        async for token in client.watch("files"):
-            seen.append(token.seq)
-            started.set()
-            if token.seq >= last:
-                return
+        async with aclosing(client.watch("files")) as tokens:
+            async for token in tokens:
+                seen.append(token.seq)
+                started.set()
+                if token.seq >= last:
+                    return
 
 
 def test_writers_at_both_lose_nothing_and_watchers_and_replicas_of_both_follow(
