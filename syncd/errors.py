@@ -3,8 +3,8 @@
 SyncError
   Refused                 what a server answers with a 5xx line; `code` is that line's code
     TooBig  IllegalValue  NotLoggedIn  NotSupported  ShuttingDown  PasswordRequired
-    AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  Frozen  NoSuchUser
-    NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
+    AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  BrokenOff  Frozen
+    NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
   RemoteError             the other side broke the protocol, or its data is not what it says
@@ -116,6 +116,10 @@ class Busy(Refused):
     """Somebody else is at it; try again."""
 
     code = Code.BUSY
+
+
+class BrokenOff(Busy):
+    """The database ended a transaction in favour of another; it can be repeated."""
 
 
 class Frozen(Busy):

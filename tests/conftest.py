@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from syncd.store import Store
+from tests.databases import SERVERS, Databases, Server, databases_on
 from tests.running import FixedClock, RunningDaemon, fill_source
 
 StartDaemon = Callable[..., RunningDaemon]
@@ -25,10 +26,33 @@ def clock() -> FixedClock:
     return FixedClock()
 
 
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Callable[[str], Server | None]]:
+    """The database servers, each started when the first test asks for it."""
+    with ExitStack() as stack:
+        started: dict[str, Server] = {}
+
+        def server(engine: str) -> Server | None:
+            if engine in SERVERS and engine not in started:
+                started[engine] = stack.enter_context(SERVERS[engine]())
+            return started.get(engine)
+
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def databases(
+    request: pytest.FixtureRequest, servers: Callable[[str], Server | None]
+) -> Iterator[Databases]:
+    """The databases of the test, on the engine that it is run with: SQLite unless parametrised."""
+    with databases_on(servers(getattr(request, "param", "sqlite"))) as made:
+        yield made
+
+
 @pytest.fixture
-def source_store(tmp_path: Path, clock: FixedClock) -> Iterator[Store]:
+def source_store(tmp_path: Path, clock: FixedClock, databases: Databases) -> Iterator[Store]:
     """A store with the epoch 5eed5eed5eed5eed, a user of each role, two zones and a file."""
-    with Store.create(f"sqlite:///{tmp_path / 'source.db'}") as store:
+    with Store.create(databases.url(tmp_path, "source")) as store:
         fill_source(store, clock)
         yield store
 

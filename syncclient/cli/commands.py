@@ -52,7 +52,8 @@ replica_options = _options(
         metavar="URL",
         envvar="SYNCD_STORE",
         required=True,
-        help="The replica's database; made if it is not there.",
+        help="The replica's database, made a store if it is none: sqlite:///FILE, "
+        "postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE.",
     ),
     click.option(
         "--zones-dir",

@@ -11,6 +11,7 @@ import click
 from syncd import __version__
 from syncd.output import bytes_text, print_table, printable, time_text, warn
 from syncd.store import Store
+from syncd.store.url import shown_url
 
 if TYPE_CHECKING:
     from syncd.ingest.zones import Imported
@@ -32,7 +33,8 @@ store_option = click.option(
     default=_DEFAULT_STORE,
     show_default=True,
     metavar="URL",
-    help="Database of the store (or SYNCD_STORE).",
+    help="Database of the store (or SYNCD_STORE): sqlite:///FILE, "
+    "postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 comment_option = click.option("--comment", default="", help="A word for the log.")
@@ -49,7 +51,7 @@ def syncd() -> None:
 def init(store_url: str) -> None:
     """Make an empty store."""
     with Store.create(store_url) as store:
-        click.echo(f"{store_url} is an empty store, at {store.clock().token}")
+        click.echo(f"{shown_url(store_url)} is an empty store, at {store.clock().token}")
 
 
 @syncd.command()

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Dialect, Table, bindparam
 from sqlalchemy.sql import Insert, Update
 from sqlalchemy.sql.expression import ClauseElement
 
+from syncd.store import copying
+
 Row = Sequence[Any]
 
 
@@ -22,7 +24,9 @@ def insert_rows(
 
     With `ignore_known`, a row whose key is there already is passed over.
     """
-    if rows:
+    if connection.dialect.name == "postgresql" and len(rows) >= copying.MIN_ROWS:
+        copying.copy_rows(connection, table, rows, ignore_known=ignore_known)
+    elif rows:
         text, names = _compiled_insert(table, connection.dialect, ignore_known)
         _execute_many(connection, text, names, tuple(table.columns.keys()), rows)
 
@@ -71,7 +75,10 @@ def _compiled_insert(
 
             statement = postgresql.insert(table).on_conflict_do_nothing()
         case _:
-            statement = table.insert().prefix_with("IGNORE")
+            from sqlalchemy.dialects import mysql
+
+            unchanged = {name: table.c[name] for name in table.primary_key.columns.keys()}  # noqa: SIM118 not a dict
+            statement = mysql.insert(table).on_duplicate_key_update(unchanged)
     values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118 not a dict
     return _compile(statement.values(values), dialect)
 

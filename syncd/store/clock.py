@@ -5,8 +5,9 @@ order of their numbers, on every database. Sequences do not give that.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from syncd.content.tokens import Token
 from syncd.errors import Frozen, ReadOnly, StoreError
@@ -47,16 +48,21 @@ _COLUMNS = (
 
 def read_clock(connection: Connection) -> Clock:
     """Return the clock. Raises StoreError for a database without one."""
-    row = connection.execute(select(*_COLUMNS)).one_or_none()
-    if row is None:
-        raise StoreError("the database has no clock: it is no store, or `syncd init` did not end")
-    return Clock(*row)
+    return _only(connection.execute(select(*_COLUMNS)).one_or_none())
 
 
 def lock_clock(connection: Connection) -> Clock:
-    """Lock the clock row until the transaction ends, and return it."""
-    connection.execute(update(clock).values(id=clock.c.id))
-    return read_clock(connection)
+    """Lock the clock row until the transaction ends, and return it.
+
+    On SQLite the whole database is locked since the transaction began.
+    """
+    return _only(connection.execute(select(*_COLUMNS).with_for_update()).one_or_none())
+
+
+def _only(row: Any) -> Clock:
+    if row is None:
+        raise StoreError("the database has no clock: it is no store, or `syncd init` did not end")
+    return Clock(*row)
 
 
 def check_writable(present: Clock, now: float) -> None:

@@ -1,35 +1,40 @@
 """Opening a database: the engine, its settings, and the schema brought up to date.
 
-On SQLite every write transaction begins with BEGIN IMMEDIATE, so that it waits for its turn at the
-start and never fails halfway; the journal is a write-ahead log, so readers and the writer do not
-wait for each other, and every commit that shows something is flushed to disk, with all before it.
+What PostgreSQL and MariaDB need stands in `servers.py`. On SQLite every write transaction begins
+with BEGIN IMMEDIATE, so that it waits for its turn at the start and never fails halfway; the
+journal is a write-ahead log, so readers and the writer do not wait for each other, and every commit
+that shows something is flushed to disk, with all before it.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from syncd.errors import StoreError
+from syncd.errors import StoreError, SyncError
+from syncd.store.failures import failure_of
 from syncd.store.schema import metadata
+from syncd.store.servers import (
+    LOCK_TIMEOUT_S,
+    check_server,
+    engine_arguments,
+    schema_lock,
+    set_up_server,
+)
+from syncd.store.url import parse_url, shown_url
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration; `schema.py` is what it leaves."""
 
-_BUSY_TIMEOUT_MS = 60_000
-"""How long a writer waits for another: an import's last transaction may take some seconds."""
 _CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
 third."""
 
-_PASSWORD = re.compile(r":[^:@]*@")
-"""Of a text that is no URL: it is not shown either."""
-
 WRITE = {"syncd_write": True}
 """Execution option of a connection that will write."""
+_UNFINISHED = "the database is a store whose making was interrupted; `syncd init` ends it"
 
 WRITE_UNSEEN = WRITE | {"syncd_unseen": True}
 """Of one that will write what nobody sees yet: it need not be on disk before what shows it is."""
@@ -40,39 +45,57 @@ def open_engine(url: str, *, create: bool) -> Engine:
 
     Raises StoreError if there is none and `create` is False, or if it cannot be used.
     """
-    try:
-        parsed = make_url(url)
+    parsed, shown = parse_url(url), shown_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.host or parsed.username:
+            raise StoreError(
+                f"store {shown!r}: no database URL that can be used: a file has no host; it is "
+                "sqlite:///FILE, or sqlite:////FILE from the root"
+            )
         engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
-        shown = _PASSWORD.sub(":***@", url)
-        raise StoreError(f"store {shown!r}: no database URL that can be used: {error}") from None
-    shown = parsed.render_as_string(hide_password=True)
-    if engine.dialect.name == "sqlite":
         file = parsed.database
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
         _set_up_sqlite(engine)
+    else:
+        engine = create_engine(parsed, **engine_arguments(parsed))
+        set_up_server(engine)
     _name_failures(engine, shown)
     try:
-        with engine.execution_options(**WRITE).begin() as connection:
-            _bring_up_to_date(connection, shown, create=create)
+        if not _is_up_to_date(engine, shown):
+            with engine.execution_options(**WRITE).begin() as connection:
+                with schema_lock(connection):
+                    _bring_up_to_date(connection, shown, create=create)
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown}: cannot be opened: {error}") from None
-    except StoreError:
+    except SyncError:
         engine.dispose()
         raise
     return engine
 
 
+def _is_up_to_date(engine: Engine, shown: str) -> bool:
+    with engine.connect() as connection:
+        check_server(connection, shown)
+        if "alembic_version" not in inspect(connection).get_table_names():
+            return False
+        return _revision(connection) == SCHEMA_REVISION
+
+
+def _revision(connection: Connection) -> str | None:
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if revision is None else str(revision)
+
+
 def _name_failures(engine: Engine, shown: str) -> None:
-    """Have whatever the database refuses (a full disk, a file that may only be read) raise
-    StoreError."""
+    """Have whatever the database refuses (a full disk, a file that may only be read) raise what
+    `failure_of` makes of it."""
 
     @event.listens_for(engine, "handle_error")
     def name_failure(context: ExceptionContext) -> None:
-        if isinstance(context.sqlalchemy_exception, DBAPIError):
-            raise StoreError(f"store {shown}: {context.original_exception}") from None
+        if isinstance(context.sqlalchemy_exception, DBAPIError) and not context.is_pre_ping:
+            raise failure_of(shown, context.original_exception) from None
 
 
 def _set_up_sqlite(engine: Engine) -> None:
@@ -81,7 +104,7 @@ def _set_up_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # transactions begin where we say, see below
         cursor = connection.cursor()
         for setting in (
-            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            f"busy_timeout={LOCK_TIMEOUT_S * 1000}",
             "journal_mode=WAL",
             "synchronous=FULL",
             f"cache_size=-{_CACHE_KIB}",
@@ -105,22 +128,31 @@ def _set_up_sqlite(engine: Engine) -> None:
 def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> None:
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:
-        present = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        if present != SCHEMA_REVISION:
+        present = _revision(connection)
+        if present is None:  # where DDL ends a transaction, the making may stop halfway
+            if not create:
+                raise StoreError(f"store {shown}: {_UNFINISHED}")
+            _make_tables(connection, tables)
+        elif present != SCHEMA_REVISION:
             _migrate_known(connection, shown, present)
     elif tables:
         raise StoreError(f"store {shown}: the database holds other tables; give it one of its own")
     elif not create:
         raise StoreError(f"store {shown}: the database is empty; make it a store with `syncd init`")
     else:
-        metadata.create_all(connection)
         connection.exec_driver_sql(
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         )
-        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{SCHEMA_REVISION}')")
+        _make_tables(connection, tables)
 
 
-def _migrate_known(connection: Connection, shown: str, present: str | None) -> None:
+def _make_tables(connection: Connection, present: set[str]) -> None:
+    missing = [table for table in metadata.sorted_tables if table.name not in present]
+    metadata.create_all(connection, missing, checkfirst=False)
+    connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{SCHEMA_REVISION}')")
+
+
+def _migrate_known(connection: Connection, shown: str, present: str) -> None:
     from alembic.util import CommandError
 
     try:

@@ -19,6 +19,7 @@ from syncd.content.versions import (
 from syncd.errors import VerificationFailed
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
+from syncd.store.paging import pages
 from syncd.store.schema import chunk, commit, staged, tally, version
 from syncd.types.base import data_type
 
@@ -47,10 +48,8 @@ def check(engine: Engine) -> Iterator[Damage]:
 
 
 def _check_chunks(connection: Connection, sizes: dict[bytes, int]) -> Iterator[Damage]:
-    rows = connection.execute(
-        select(chunk.c.digest, chunk.c.size, chunk.c.body).execution_options(yield_per=_PAGE_ROWS)
-    )
-    for digest, size, body in rows:
+    statement = select(chunk.c.digest, chunk.c.size, chunk.c.body)
+    for digest, size, body in pages(connection, statement, [chunk.c.digest], _PAGE_ROWS):
         where = f"chunk {digest.hex()}"
         sizes[digest] = size
         try:
@@ -67,12 +66,9 @@ def _check_chunks(connection: Connection, sizes: dict[bytes, int]) -> Iterator[D
 def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator[Damage]:
     clock = read_clock(connection)
     previous: tuple[str, str, int | None] = ("", "", 0)
-    rows = connection.execute(
-        select(version)
-        .order_by(version.c.type, version.c.name, version.c.seq)
-        .execution_options(yield_per=_PAGE_ROWS)
-    ).mappings()
-    for row in rows:
+    key = [version.c.type, version.c.name, version.c.seq]
+    for found in pages(connection, select(version), key, _PAGE_ROWS):
+        row = found._mapping
         where = f"{row['type']} {row['name']} of commit {row['seq']}"
         digests = split_digests(row["chunks"])
         missing = [digest for digest in digests if digest not in sizes]
@@ -93,9 +89,9 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
         if row["until"] is not None and row["until"] <= row["seq"]:
             yield Damage(where, f"ends at commit {row['until']}, before it begins")
         previous = (row["type"], row["name"], row["until"])
-    for name, chunks in connection.execute(
-        select(staged.c.name, staged.c.chunks).where(staged.c.chunks.is_not(None))
-    ):
+    key = [staged.c.batch, staged.c.type, staged.c.name]
+    statement = select(*key, staged.c.chunks).where(staged.c.chunks.is_not(None))
+    for _, _, name, chunks in pages(connection, statement, key, _PAGE_ROWS):
         for digest in split_digests(chunks):
             if digest not in sizes:
                 yield Damage(f"staged {name}", f"chunk {digest.hex()} is missing")
@@ -127,11 +123,11 @@ def _check_content(connection: Connection, where: str, row: RowMapping) -> Itera
 
 def _check_tally(connection: Connection) -> Iterator[Damage]:
     counted: dict[str, tuple[int, int]] = {}
-    for kind, name, digest, attributes in connection.execute(
-        select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
-            version.c.until.is_(None)
-        )
-    ):
+    key = [version.c.type, version.c.name, version.c.seq]
+    statement = select(*key, version.c.digest, version.c.attributes).where(
+        version.c.until.is_(None)
+    )
+    for kind, name, _, digest, attributes in pages(connection, statement, key, _PAGE_ROWS):
         count, fingerprint = counted.get(kind, (0, 0))
         mark = mark_number(object_mark(kind, name, digest, attributes))
         counted[kind] = (count + 1, add_marks(fingerprint, gained=mark))

@@ -24,6 +24,8 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
 from syncd.types.base import MAX_NAME_CHARACTERS
@@ -33,20 +35,19 @@ metadata = MetaData()
 _MYSQL = ("mysql", "mariadb")
 
 
-class _Name(TypeDecorator[str]):
-    """Text compared octet by octet on every database: paging by name depends on it."""
+@compiles(CreateTable, *_MYSQL)
+def _create_with_order(element: Any, compiler: Any, **options: Any) -> str:
+    """On MariaDB: any character, and text that is compared as `_text` says."""
+    statement: str = compiler.visit_create_table(element, **options).rstrip()
+    if element.element.metadata is metadata:
+        statement += " CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+    return statement
 
-    impl = String(MAX_NAME_CHARACTERS)
-    cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name in _MYSQL:
-            from sqlalchemy.dialects.mysql import VARCHAR
-
-            return VARCHAR(MAX_NAME_CHARACTERS, charset="utf8mb4", collation="utf8mb4_bin")
-        if dialect.name == "postgresql":
-            return String(MAX_NAME_CHARACTERS, collation="C")
-        return String(MAX_NAME_CHARACTERS)
+def _text(characters: int) -> TypeEngine[str]:
+    """Text compared octet by octet, spaces at its end included, on every database: paging by name
+    depends on it."""
+    return String(characters).with_variant(String(characters, collation="C"), "postgresql")
 
 
 class _Bytes(TypeDecorator[bytes]):
@@ -67,8 +68,8 @@ class _Bytes(TypeDecorator[bytes]):
         return LargeBinary(self.length)
 
 
-_NAME = _Name()
-_TYPE = String(16)
+_NAME = _text(MAX_NAME_CHARACTERS)
+_TYPE = _text(16)
 _DIGEST = _Bytes(32)
 _BYTES = _Bytes()
 
@@ -76,15 +77,15 @@ clock = Table(
     "clock",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", String(16), nullable=False),
+    Column("epoch", _text(16), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("floor", BigInteger, nullable=False),
-    Column("swept", BigInteger, nullable=False, comment="how often gc removed chunks"),
-    Column("frozen_by", String(128)),
-    Column("frozen_until", Double, comment="seconds since 1970"),
-    Column("frozen_for", Double, comment="seconds without a command after which it ends"),
-    Column("source", String(255), comment="of a replica: whom it copies"),
-    Column("types", String(255), comment="of a replica: which types, as it asks for them"),
+    Column("swept", BigInteger, nullable=False, doc="how often gc removed chunks"),
+    Column("frozen_by", _text(128)),
+    Column("frozen_until", Double, doc="seconds since 1970"),
+    Column("frozen_for", Double, doc="seconds without a command after which it ends"),
+    Column("source", _text(255), doc="of a replica: whom it copies"),
+    Column("types", _text(255), doc="of a replica: which types, as it asks for them"),
 )
 
 tally = Table(
@@ -99,9 +100,9 @@ commit = Table(
     "commit",
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("author", String(128), nullable=False),
-    Column("comment", String(255), nullable=False),
+    Column("at", BigInteger, nullable=False, doc="seconds since 1970"),
+    Column("author", _text(128), nullable=False),
+    Column("comment", _text(255), nullable=False),
 )
 
 
@@ -141,18 +142,18 @@ chunk = Table(
 batch = Table(
     "batch",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("token", String(40), comment="of a replica's: the view that is being copied"),
+    Column("id", _text(32), primary_key=True),
+    Column("touched", BigInteger, nullable=False, doc="seconds since 1970"),
+    Column("token", _text(40), doc="of a replica's: the view that is being copied"),
 )
 
 staged = Table(
     "staged",
     metadata,
-    Column("batch", String(32), primary_key=True),
+    Column("batch", _text(32), primary_key=True),
     Column("type", _TYPE, primary_key=True),
     Column("name", _NAME, primary_key=True),
-    Column("based_on", BigInteger, comment="seq of the head it was made from, 0 for none"),
-    Column("seq", BigInteger, comment="of a replica's: the source's number"),
+    Column("based_on", BigInteger, doc="seq of the head it was made from, 0 for none"),
+    Column("seq", BigInteger, doc="of a replica's: the source's number"),
     *_content_columns(nullable=True),
 )

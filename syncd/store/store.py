@@ -10,7 +10,7 @@ from types import TracebackType
 from sqlalchemy import Engine, func, select, update
 
 from syncd.content.tokens import Token
-from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, ViewGone
+from syncd.errors import AlreadyExists, BrokenOff, MovedOn, NoSuchObject, SyncError, ViewGone
 from syncd.store import freeze, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
@@ -20,6 +20,7 @@ from syncd.store.engine import WRITE, open_engine
 from syncd.store.fsck import Damage, check
 from syncd.store.replica import ReplicaBatch
 from syncd.store.schema import clock, commit, tally, version
+from syncd.store.url import shown_url
 from syncd.store.view import View
 from syncd.types.base import Prepared, Present, data_type
 
@@ -53,22 +54,30 @@ class Store:
         Raises AlreadyExists if it is a store and `exist_ok` is False, StoreError.
         """
         store = cls(open_engine(url, create=True))
-        with store.engine.execution_options(**WRITE).begin() as connection:
-            if connection.execute(select(clock.c.id)).first() is None:
-                epoch = secrets.token_hex(8)
-                connection.execute(
-                    clock.insert().values(id=1, epoch=epoch, seq=0, floor=0, swept=0)
-                )
-                insert_rows(connection, commit, [(0, int(store.now()), "syncd", "empty store")])
-            elif not exist_ok:
-                raise AlreadyExists(f"{url} is a store already")
+        try:
+            with store.engine.execution_options(**WRITE).begin() as connection:
+                if connection.execute(select(clock.c.id)).first() is None:
+                    epoch = secrets.token_hex(8)
+                    connection.execute(
+                        clock.insert().values(id=1, epoch=epoch, seq=0, floor=0, swept=0)
+                    )
+                    insert_rows(connection, commit, [(0, int(store.now()), "syncd", "empty store")])
+                elif not exist_ok:
+                    raise AlreadyExists(f"{shown_url(url)} is a store already")
+        except SyncError:
+            store.close()
+            raise
         return store
 
     @classmethod
     def open(cls, url: str) -> "Store":
         """Open the store at `url`. Raises StoreError if there is none."""
         store = cls(open_engine(url, create=False))
-        store.clock()
+        try:
+            store.clock()
+        except SyncError:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:
@@ -164,8 +173,9 @@ class Store:
                         return None, []
                     batch.put(type_name, prepared, None if present is None else present.version)
                     return batch.publish(author, comment), batch.warnings
-            except (MovedOn, ViewGone):
-                if conditional or attempt == _PUT_ATTEMPTS:
+            except (MovedOn, ViewGone, BrokenOff) as error:
+                stated = conditional and not isinstance(error, BrokenOff)
+                if stated or attempt == _PUT_ATTEMPTS:
                     raise
 
     def remove(

@@ -22,8 +22,11 @@ from tests.cli.commands import (
     urls,
     zone_text,
 )
+from tests.databases import on_every_engine
 from tests.running import PASSWORD
 from tests.store.objects import store_url
+
+pytestmark = on_every_engine
 
 
 def test_from_an_empty_folder_to_a_replica_with_zone_files(tmp_path: Path, zones: Path) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Pool, event
 from syncd.content.tokens import Token
 from syncd.store import Store, View
 from syncd.types import Prepared
+from tests.databases import present_databases
 
 TYPES = ["files", "users", "zones"]
 MODE = 0o644
@@ -40,7 +41,8 @@ def leave_flushing_to_the_system() -> None:
 
 
 def store_url(folder: Path, name: str = "store") -> str:
-    return f"sqlite:///{folder / name}.db"
+    """The URL of a database of the test's, on the engine that the test is run with."""
+    return present_databases().url(folder, name)
 
 
 def new_store(folder: Path, name: str = "store") -> Store:

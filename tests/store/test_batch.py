@@ -14,7 +14,10 @@ from syncd.store import Store
 from syncd.store.schema import batch as batch_table
 from syncd.store.schema import chunk, staged
 from syncd.types import Prepared
+from tests.databases import on_every_engine
 from tests.store.objects import assert_sound, content_of, held, prepared, put, store_url
+
+pytestmark = on_every_engine
 
 
 def rows(store: Store) -> tuple[int, int]:

@@ -5,7 +5,10 @@ import pytest
 from syncd.content.tokens import Token
 from syncd.errors import TokenLost
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import TYPES, put, put_all
+
+pytestmark = on_every_engine
 
 
 def delta(

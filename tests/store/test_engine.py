@@ -7,15 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect
 
 from syncd.errors import StoreError
 from syncd.store import Store
-from syncd.store.engine import SCHEMA_REVISION, migrate, open_engine
-from syncd.store.schema import metadata
-from tests.store.objects import assert_sound, content_of, new_store, put, store_url
+from syncd.store.engine import open_engine
+from tests.store.objects import assert_sound, new_store, put, store_url
 
 
 def test_a_store_that_is_not_there_is_not_made_by_opening_it(tmp_path: Path) -> None:
@@ -135,71 +131,3 @@ def test_what_the_database_refuses_later_is_named_as_well(tmp_path: Path, store:
     connection.close()
     with pytest.raises(StoreError, match=r"store sqlite:///.*: no such table: chunk"):
         put(store, "a", b"content")
-
-
-# Migrations
-
-
-def shape(engine: Engine) -> dict[str, object]:
-    """Everything that a schema says: columns, keys, indexes."""
-    found = inspect(engine)
-    return {
-        table: (
-            [
-                (c["name"], str(c["type"]), c["nullable"], c["default"], c["primary_key"])
-                for c in found.get_columns(table)
-            ],
-            found.get_pk_constraint(table)["constrained_columns"],
-            sorted(
-                (str(i["name"]), i["column_names"], i["unique"]) for i in found.get_indexes(table)
-            ),
-            found.get_unique_constraints(table),
-            found.get_foreign_keys(table),
-        )
-        for table in found.get_table_names()
-    }
-
-
-@pytest.fixture
-def migrated(tmp_path: Path) -> Iterator[Engine]:
-    """A database that only the migrations have made."""
-    engine = create_engine(store_url(tmp_path, "migrated"))
-    with engine.begin() as connection:
-        migrate(connection)
-    yield engine
-    engine.dispose()
-
-
-def test_the_migrations_leave_the_schema_that_a_new_store_has(
-    tmp_path: Path, migrated: Engine
-) -> None:
-    with new_store(tmp_path) as fresh:
-        assert shape(migrated) == shape(fresh.engine)
-
-
-def test_alembic_finds_no_difference_to_the_schema(migrated: Engine) -> None:
-    with migrated.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == SCHEMA_REVISION
-
-
-def test_a_store_made_by_the_migrations_works(tmp_path: Path, migrated: Engine) -> None:
-    with Store.create(store_url(tmp_path, "migrated")) as store:
-        put(store, "a", b"first")
-        put(store, "a", b"second")
-        assert content_of(store.view(1), "a") == b"first"
-        store.collect(keep_seq=2)
-        assert_sound(store)
-    Store.open(store_url(tmp_path, "migrated")).close()
-
-
-def test_an_old_store_is_brought_up_to_date_when_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    new_store(tmp_path).close()
-    asked: list[str] = []
-    monkeypatch.setattr("syncd.store.engine.SCHEMA_REVISION", "0002")
-    monkeypatch.setattr("syncd.store.engine.migrate", lambda connection: asked.append("head"))
-    Store.open(store_url(tmp_path)).close()
-    assert asked == ["head"]

@@ -8,8 +8,11 @@ import pytest
 
 from syncd.errors import Frozen, ReadOnly
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import held, new_store, put, store_url
 from tests.store.test_replica import make_replica
+
+pytestmark = on_every_engine
 
 _PUT = """
 import sys

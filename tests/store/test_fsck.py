@@ -10,7 +10,10 @@ from syncd.content.versions import chunk_digest
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
+from tests.databases import on_every_engine
 from tests.store.objects import prepared, put
+
+pytestmark = on_every_engine
 
 Damaging = Callable[[Connection], object]
 

@@ -6,7 +6,10 @@ import pytest
 from syncd.content.tokens import Token
 from syncd.errors import IllegalValue, TokenLost, ViewGone
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import TYPES, assert_sound, content_of, held, put
+
+pytestmark = on_every_engine
 
 FLOOR, HEAD = 4, 8
 

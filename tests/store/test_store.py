@@ -14,11 +14,13 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 
 from syncd.content.tokens import Token
 from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, TokenLost, ViewGone
 from syncd.store import Store
+from tests.databases import Databases, on_every_engine
 from tests.store.objects import (
     TYPES,
     assert_sound,
@@ -29,6 +31,8 @@ from tests.store.objects import (
     put,
     store_url,
 )
+
+pytestmark = on_every_engine
 
 names = st.sampled_from([f"f{n}" for n in range(6)])
 # Few different chunks, so that objects share them and gc has something to be careful about.
@@ -160,8 +164,12 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert view.totals(TYPES).count == len(shown)
 
 
-TestStoreAgainstModel = StoreAgainstModel.TestCase
-TestStoreAgainstModel.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+def test_a_store_is_at_every_commit_what_a_dictionary_was(databases: Databases) -> None:
+    examples = 60 if databases.server is None else 12
+    run_state_machine_as_test(
+        StoreAgainstModel,
+        settings=settings(max_examples=examples, stateful_step_count=25, deadline=None),
+    )
 
 
 # Writing

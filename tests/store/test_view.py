@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from syncd.content.versions import chunk_digest
 from syncd.errors import NoSuchObject, StoreError
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import TYPES, content_of, held, new_store, put, put_all
+
+pytestmark = on_every_engine
 
 NAMES = sorted(
     [f"etc/host{n}" for n in range(30)]

@@ -1,9 +1,11 @@
 """What the tests of replicas have in common: when two stores hold the same, and a zone to put."""
 
-import sqlite3
-from pathlib import Path
+from sqlalchemy import delete, select
 
 from syncd.store import Store
+from syncd.store.bulk import insert_rows
+from syncd.store.engine import WRITE, open_engine
+from syncd.store.schema import metadata
 from tests.store.objects import TYPES, Held, assert_sound, held
 
 ZONE = """\
@@ -34,8 +36,12 @@ def assert_same(replica: Store, source: Store, *, repaired: bool = False) -> Non
     assert_sound(replica)
 
 
-def copy_database(source: Path, target: Path) -> None:
-    old, new = sqlite3.connect(source), sqlite3.connect(target)
-    old.backup(new)
-    old.close()
-    new.close()
+def copy_database(source: str, target: str) -> None:
+    """Have the database of one URL hold what that of another holds, as a restored backup does."""
+    old, new = open_engine(source, create=False), open_engine(target, create=True)
+    with old.connect() as reader, new.execution_options(**WRITE).begin() as writer:
+        for table in metadata.sorted_tables:
+            writer.execute(delete(table))
+            insert_rows(writer, table, [tuple(row) for row in reader.execute(select(table))])
+    old.dispose()
+    new.dispose()

@@ -20,6 +20,7 @@ from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import tally, version
 from syncd.types import Role
+from tests.databases import on_every_engine
 from tests.running import put as put_object
 from tests.store.objects import (
     assert_sound,
@@ -27,9 +28,12 @@ from tests.store.objects import (
     new_store,
     put,
     put_all,
+    store_url,
 )
 from tests.syncclient.link import SOURCE, add_user, synchronise
 from tests.syncclient.replicas import ZONE, assert_same, copy_database
+
+pytestmark = on_every_engine
 
 
 def change_replica(store: Store, *statements: object) -> None:
@@ -163,14 +167,11 @@ def test_a_repair_fetches_only_the_chunks_that_are_missing(source: Store, replic
 def test_a_source_that_was_restored_from_a_backup_is_followed(
     tmp_path: Path, source: Store, replica: Store, tells: bool
 ) -> None:
-    copy_database(tmp_path / "source.db", tmp_path / "backup.db")
+    copy_database(store_url(tmp_path, "source"), store_url(tmp_path, "backup"))
     for number in range(5):
         put(source, "f05", b"later %d" % number)
     synchronise(source, replica)
-    source.close()
-    for path in tmp_path.glob("source.db*"):
-        path.unlink()
-    copy_database(tmp_path / "backup.db", tmp_path / "source.db")
+    copy_database(store_url(tmp_path, "backup"), store_url(tmp_path, "source"))
     if tells:
         source.lose_token()
     assert source.clock().seq < replica.clock().seq

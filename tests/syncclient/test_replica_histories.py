@@ -16,14 +16,18 @@ from syncd.errors import (
 )
 from syncd.store.engine import WRITE
 from syncd.store.schema import tally
+from tests.databases import Databases, on_every_engine
 from tests.running import put as put_object
 from tests.store.objects import (
     new_store,
     put,
     put_all,
+    store_url,
 )
 from tests.syncclient.link import CutStream, add_user, synchronise
 from tests.syncclient.replicas import ZONE, assert_same, copy_database
+
+pytestmark = on_every_engine
 
 NAMES = [f"f{number}" for number in range(14)]
 
@@ -80,14 +84,11 @@ class History:
         self.source.collect(keep_seq=max(clock.floor, clock.seq - number % 4))
 
     def back_up(self, number: int = 0) -> None:
-        copy_database(self.folder / "source.db", self.folder / "backup.db")
+        copy_database(store_url(self.folder, "source"), store_url(self.folder, "backup"))
 
     def restore(self, number: int) -> None:
         """Sometimes whoever restores it does not think of the token."""
-        self.source.close()
-        for path in self.folder.glob("source.db-*"):
-            path.unlink()
-        copy_database(self.folder / "backup.db", self.folder / "source.db")
+        copy_database(store_url(self.folder, "backup"), store_url(self.folder, "source"))
         if number % 3:
             self.source.lose_token()
 
@@ -146,10 +147,16 @@ STEPS = [
 ]  # fmt: skip
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 400)), max_size=14))
-def test_after_any_history_a_replica_is_what_its_source_is(steps: list[tuple[str, int]]) -> None:
-    with TemporaryDirectory() as folder:
-        History(Path(folder)).run(steps)
+def test_after_any_history_a_replica_is_what_its_source_is(databases: Databases) -> None:
+    @settings(
+        max_examples=100 if databases.server is None else 15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        print_blob=True,
+    )
+    @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 400)), max_size=14))
+    def check(steps: list[tuple[str, int]]) -> None:
+        with TemporaryDirectory() as folder:
+            History(Path(folder)).run(steps)
+
+    check()

@@ -17,6 +17,7 @@ from syncd.errors import (
     SyncError,
 )
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import (
     assert_sound,
     held,
@@ -27,6 +28,8 @@ from tests.store.objects import (
 )
 from tests.syncclient.link import CutStream, add_user, synchronise
 from tests.syncclient.replicas import assert_same
+
+pytestmark = on_every_engine
 
 
 def cut_into(source: Store, replica: Store, after_bytes: int, *, broken: bool) -> None:

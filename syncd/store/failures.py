@@ -1,0 +1,43 @@
+"""What a database refuses, as a sentence of one line that says what to do about it.
+
+Nothing is half done after any of these: a transaction that fails leaves the store at the commit
+before it.
+"""
+
+from syncd.errors import BrokenOff, Busy, StoreError, SyncError
+
+_LOCKED = frozenset({"55P03", 1205})
+"""PostgreSQL's SQLSTATE or MariaDB's number: a lock was not to be had in time."""
+_TOO_LONG = frozenset({"57014", 1969})
+"""A statement took longer than it may."""
+_BROKEN_OFF = frozenset({"40001", "40P01", 1213, 1020})
+"""A transaction was ended in favour of another: serialisation failure, deadlock."""
+
+
+def failure_of(shown: str, error: BaseException | None) -> SyncError:
+    """Return what a driver's error is here: Busy for a database that others keep locked, else
+    StoreError.
+
+    `shown` is the store's URL without its password.
+    """
+    number, reason = _read(error)
+    if number in _LOCKED:
+        return Busy(
+            f"store {shown}: another process keeps it locked; nothing was changed, try again"
+        )
+    if number in _TOO_LONG:
+        return Busy(f"store {shown}: the database took too long; nothing was changed, try again")
+    if number in _BROKEN_OFF:
+        return BrokenOff(
+            f"store {shown}: the database preferred another transaction; nothing was changed, "
+            "try again"
+        )
+    return StoreError(f"store {shown}: {reason}")
+
+
+def _read(error: BaseException | None) -> tuple[str | int | None, str]:
+    """Return an error's number, as far as it has one, and its reason on one line."""
+    match error.args if error is not None else ():
+        case int(number), str(reason):  # PyMySQL's
+            return number, " ".join(reason.split())
+    return getattr(error, "sqlstate", None), " ".join(str(error).split())

@@ -1,0 +1,169 @@
+"""How PostgreSQL and MariaDB are talked to: transactions, time limits, what is checked first.
+
+Readers see one snapshot (REPEATABLE READ, read only). Writers run at READ COMMITTED and take the
+clock's row first: what they read after that is what the writer before them left.
+
+Every wait has an end. A lock is waited for as long as on SQLite; a statement may take longer than
+any does here; a transaction whose client is gone without a word ends by itself, and so gives the
+clock back.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+
+from syncd.errors import Busy, StoreError
+from syncd.store.copying import set_up_copying
+
+LOCK_TIMEOUT_S = 60
+"""How long a writer waits for another: an import's last transaction may take some seconds."""
+_STATEMENT_TIMEOUT_S = 900
+"""gc of some ten million chunks takes minutes; nothing takes longer."""
+_IDLE_TRANSACTION_S = 600
+"""Between two statements of a transaction there is some work here, but never minutes of it."""
+_CONNECT_TIMEOUT_S = 10
+_SILENCE_S = 60
+"""After so much silence, a host that should have acknowledged something is gone."""
+
+_SCHEMA_LOCK = 0x73796E636474
+"""Of PostgreSQL's advisory locks, that of a store's tables: `syncdt`."""
+
+_POSTGRESQL_SETTINGS = (
+    f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'; "
+    f"SET statement_timeout = '{_STATEMENT_TIMEOUT_S}s'; "
+    f"SET idle_in_transaction_session_timeout = '{_IDLE_TRANSACTION_S}s'; "
+    "SET client_min_messages = error"
+)
+_POSTGRESQL_ARGUMENTS = {
+    "application_name": "syncd",
+    "client_encoding": "utf8",
+    "connect_timeout": _CONNECT_TIMEOUT_S,
+    "keepalives_idle": _SILENCE_S // 2,
+    "keepalives_interval": _SILENCE_S // 6,
+    "keepalives_count": 3,
+    "tcp_user_timeout": _SILENCE_S * 1000,
+}
+
+_MARIADB_SETTINGS = (
+    "SET SESSION tx_isolation = 'REPEATABLE-READ', sql_mode = 'TRADITIONAL', "
+    f"innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}, lock_wait_timeout = {LOCK_TIMEOUT_S}, "
+    f"max_statement_time = {_STATEMENT_TIMEOUT_S}, "
+    f"idle_transaction_timeout = {_IDLE_TRANSACTION_S}"
+)
+_MARIADB_ARGUMENTS = {
+    "charset": "utf8mb4",
+    "init_command": _MARIADB_SETTINGS,
+    "connect_timeout": _CONNECT_TIMEOUT_S,
+    "read_timeout": _STATEMENT_TIMEOUT_S + _SILENCE_S,
+    "write_timeout": _SILENCE_S,
+}
+
+
+def engine_arguments(url: URL) -> dict[str, Any]:
+    """Return what `create_engine` gets beside the URL; what the URL says itself goes first."""
+    arguments: Mapping[str, object] = (
+        _POSTGRESQL_ARGUMENTS if is_postgresql(url) else _MARIADB_ARGUMENTS
+    )
+    return {
+        "connect_args": {name: arguments[name] for name in arguments if name not in url.query},
+        "pool_pre_ping": True,  # a database that was restarted is found again
+        "pool_size": 10,
+        "max_overflow": -1,  # whoever starts threads limits them
+        "pool_use_lifo": True,
+    }
+
+
+def is_postgresql(url: URL) -> bool:
+    """Say which of the two it is."""
+    return url.get_backend_name() == "postgresql"
+
+
+def set_up_server(engine: Engine) -> None:
+    """Have connections set up, and transactions begin, as the top of this file says."""
+    if is_postgresql(engine.url):
+        _set_up_postgresql(engine)
+    else:
+        _set_up_mariadb(engine)
+
+
+def _set_up_postgresql(engine: Engine) -> None:
+    from psycopg import Connection as Driver
+    from psycopg import Cursor, IsolationLevel
+    from psycopg.pq import Format
+
+    set_up_copying(engine)
+
+    class BinaryCursor(Cursor[Any]):
+        """Octets come as such, and not as twice as many hexadecimal digits."""
+
+        def __init__(self, connection: Any, **options: Any) -> None:
+            super().__init__(connection, **options)
+            self.format = Format.BINARY
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: "Driver[Any]", record: Any) -> None:
+        connection.execute(_POSTGRESQL_SETTINGS)
+        connection.commit()
+        connection.cursor_factory = BinaryCursor
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = _writes(connection)
+        if writes is None:
+            return
+        driver: Driver[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        if driver.read_only is not (not writes):
+            level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
+            driver.isolation_level = level
+            driver.read_only = not writes
+
+
+def _set_up_mariadb(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = _writes(connection)
+        if writes:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            connection.exec_driver_sql("START TRANSACTION READ WRITE")
+        elif writes is not None:
+            connection.exec_driver_sql("START TRANSACTION READ ONLY")
+
+
+def _writes(connection: Connection) -> bool | None:
+    """Say whether a transaction is to write; None if there is to be none."""
+    options = connection.get_execution_options()
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        return None
+    return bool(options.get("syncd_write"))
+
+
+def check_server(connection: Connection, shown: str) -> None:
+    """Raise StoreError for a server that cannot hold a store."""
+    if connection.dialect.name == "postgresql":
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+        if encoding != "UTF8":
+            raise StoreError(
+                f"store {shown}: the database's encoding is {encoding}; make it with "
+                "`CREATE DATABASE ... ENCODING UTF8 TEMPLATE template0`"
+            )
+
+
+@contextmanager
+def schema_lock(connection: Connection) -> Iterator[None]:
+    """Have one process at a time make or change the tables; SQLite's writers take turns anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+        yield
+    elif connection.dialect.name == "sqlite":
+        yield
+    else:  # here, DDL ends a transaction: the lock is the session's
+        name = "CONCAT('syncd schema ', MD5(DATABASE()))"
+        taken = connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {LOCK_TIMEOUT_S})").scalar()
+        if taken != 1:
+            raise Busy("another process is changing the database's tables; try again")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")

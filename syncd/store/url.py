@@ -1,0 +1,57 @@
+"""Store URLs: which databases there are, what drives them, and what of a URL may be shown."""
+
+import re
+from importlib.util import find_spec
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from syncd.errors import StoreError
+
+_DRIVERS = {
+    "sqlite": None,
+    "sqlite+pysqlite": None,
+    "postgresql+psycopg": ("psycopg", "syncd[postgresql]"),
+    "mariadb+pymysql": ("pymysql", "syncd[mariadb]"),
+    "mysql+pymysql": ("pymysql", "syncd[mariadb]"),
+}
+"""By a URL's beginning: the module that it needs, and what brings that."""
+
+KNOWN = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE"
+
+_PASSWORD = re.compile(r":[^:@]*@")
+"""Of a text that is no URL: it is not shown either."""
+_SECRET_OPTIONS = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
+
+
+def parse_url(text: str) -> URL:
+    """Return a store's URL. Raises StoreError for what is none, or if its driver is missing."""
+    hidden = _PASSWORD.sub(":***@", text)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise StoreError(
+            f"store {hidden!r}: no database URL that can be used; it is {KNOWN}"
+        ) from None
+    if url.drivername not in _DRIVERS:
+        raise StoreError(
+            f"store {shown_url(text)!r}: no database URL that can be used: there is no "
+            f"{url.drivername!r}; it is {KNOWN}"
+        )
+    driver = _DRIVERS[url.drivername]
+    if driver is not None and find_spec(driver[0]) is None:
+        raise StoreError(
+            f"store {shown_url(text)}: the driver {driver[0]} is not installed; "
+            f"`pip install '{driver[1]}'` brings it"
+        )
+    return url
+
+
+def shown_url(text: str) -> str:
+    """Return a store's URL as it may be shown: without any password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return _PASSWORD.sub(":***@", text)
+    secret = {name: "***" for name in url.query if name in _SECRET_OPTIONS}
+    return url.update_query_dict(secret).render_as_string(hide_password=True)

@@ -1,0 +1,338 @@
+"""Database servers of the tests' own: in a temporary folder, from Debian's packages, for a while.
+
+A server runs as an unprivileged user where the tests run as root, listens on a socket of its folder
+and on loopback, ends when its `with` block or its parent process does, and leaves nothing behind.
+Both are set up to be difficult where that is what operators have: databases whose own order of text
+is not that of its octets, and whose own character set is not UTF-8.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+import psycopg
+import pymysql
+import pytest
+
+_NOBODY = 65534
+_START_S = 60.0
+PASSWORD = "of-the-database"
+USER = "syncd"
+
+
+class Server(ABC):
+    """A database server. Without `durable` it flushes nothing, which is much quicker."""
+
+    name: ClassVar[str]
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"syncd-{self.name}-"))
+        if os.geteuid() == 0:
+            os.chown(self.folder, _NOBODY, _NOBODY)
+        try:
+            self._make()
+            self.start()
+            self._set_up()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                _unprivileged(*self._command(), parent_ends="KILL"),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+            )  # fmt: skip
+        deadline = time.monotonic() + _START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} does not start:\n{self.log_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Pull the server's plug."""
+        if self._process is not None:
+            self._kill(self._process)
+            self._process.wait(_START_S)
+            self._process = None
+
+    def _remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def log_text(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _run(self, *command: str | Path) -> None:
+        done = subprocess.run(
+            _unprivileged(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=_START_S, cwd=self.folder, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+
+    @abstractmethod
+    def url(self, database: str, *, password: str | None = None) -> str:
+        """A database's URL: over the socket without a password, else over loopback."""
+
+    @abstractmethod
+    def execute(self, statement: str) -> None:
+        """Run a statement as the server's administrator."""
+
+    def create(self, database: str) -> None:
+        self.execute(f"CREATE DATABASE {database}")
+
+    @abstractmethod
+    def drop(self, database: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+
+    @abstractmethod
+    def _make(self) -> None: ...
+
+    @abstractmethod
+    def _command(self) -> Sequence[str | Path]: ...
+
+    @abstractmethod
+    def _answers(self) -> bool: ...
+
+    @abstractmethod
+    def _set_up(self) -> None: ...
+
+    @staticmethod
+    @abstractmethod
+    def _kill(process: "subprocess.Popen[bytes]") -> None: ...
+
+
+class PostgreSQL(Server):
+    """A cluster whose databases sort text as English dictionaries do."""
+
+    name = "postgresql"
+
+    def _make(self) -> None:
+        self._run(
+            _postgresql_bin() / "initdb", "--pgdata=data", f"--username={USER}", "--no-sync",
+            "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US",
+            "--auth-local=trust", "--auth-host=scram-sha-256",
+        )  # fmt: skip
+
+    def _command(self) -> Sequence[str | Path]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": str(self.folder),
+            "fsync": "on" if self._durable else "off",
+            "full_page_writes": "on" if self._durable else "off",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [_postgresql_bin() / "postgres", "-D", "data", *options]
+
+    def _set_up(self) -> None:
+        self.execute(f"ALTER USER {USER} PASSWORD '{PASSWORD}'")
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def url(self, database: str, *, password: str | None = None) -> str:
+        if password is None:
+            where = f"{USER}@/{database}?host={self.folder}&port={self.port}"
+        else:
+            where = f"{USER}:{password}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql+psycopg://{where}"
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(
+            host=str(self.folder), port=self.port, user=USER, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement.encode())
+
+    def drop(self, database: str) -> None:
+        self.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    @staticmethod
+    def _kill(process: "subprocess.Popen[bytes]") -> None:
+        process.send_signal(3)  # SIGQUIT: at once, its children too
+
+
+class MariaDB(Server):
+    """A server whose databases are Latin 1, and ignore case."""
+
+    name = "mariadb"
+
+    def _make(self) -> None:
+        self._run(
+            "mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
+            "--auth-root-authentication-method=normal", "--skip-test-db",
+            "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-log-file-size=16M",
+        )  # fmt: skip
+
+    def _command(self) -> Sequence[str | Path]:
+        quick = [
+            "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-doublewrite=0",
+            "--innodb-flush-log-at-trx-commit=2",
+        ]  # fmt: skip
+        return [
+            "mariadbd", "--no-defaults", f"--datadir={self.folder}/data",
+            f"--socket={self._socket()}", f"--pid-file={self.folder}/pid",
+            "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
+            "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
+            *([] if self._durable else [*quick, "--innodb-log-file-size=16M"]),
+        ]  # fmt: skip
+
+    def _socket(self) -> Path:
+        return self.folder / "socket"
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as ours:  # PyMySQL would leave its own open
+            if ours.connect_ex(str(self._socket())) != 0:
+                return False
+        try:
+            self.execute("SELECT 1")
+        except pymysql.OperationalError:
+            return False
+        return True
+
+    def _set_up(self) -> None:
+        for host, password in (("localhost", ""), ("127.0.0.1", PASSWORD)):
+            self.execute(f"CREATE USER {USER}@{host!r} IDENTIFIED BY {password!r}")
+            self.execute(f"GRANT ALL ON *.* TO {USER}@{host!r}")
+
+    def url(self, database: str, *, password: str | None = None) -> str:
+        if password is None:
+            where = f"{USER}@/{database}?unix_socket={self._socket()}"
+        else:
+            where = f"{USER}:{password}@127.0.0.1:{self.port}/{database}"
+        return f"mariadb+pymysql://{where}"
+
+    def execute(self, statement: str) -> None:
+        connection = pymysql.connect(unix_socket=str(self._socket()), user="root", autocommit=True)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def drop(self, database: str) -> None:
+        self.execute(f"DROP DATABASE {database}")
+
+    @staticmethod
+    def _kill(process: "subprocess.Popen[bytes]") -> None:
+        process.kill()
+
+
+SERVERS: dict[str, Callable[[], Server]] = {kind.name: kind for kind in (PostgreSQL, MariaDB)}
+
+
+ENGINES = ("sqlite", *SERVERS)
+on_every_engine = pytest.mark.parametrize("databases", ENGINES, indirect=True)
+"""Of a test, or of a file's `pytestmark`: it is run with each; without it, with SQLite."""
+on_every_server = pytest.mark.parametrize("databases", tuple(SERVERS), indirect=True)
+
+
+class Databases:
+    """The databases of one test: made when they are first asked for, dropped in the end.
+
+    They go by folder and name, as files would: those of a folder that is gone go as well.
+    """
+
+    def __init__(self, server: Server | None) -> None:
+        self.server = server
+        self._made: dict[Path, str] = {}
+
+    def url(self, folder: Path, name: str) -> str:
+        """The URL of a database; without a server, that of a SQLite file."""
+        path = folder / f"{name}.db"
+        if self.server is None:
+            return f"sqlite:///{path}"
+        self._drop([made for made in self._made if not made.parent.is_dir()])
+        if path not in self._made:
+            database = f"test_{os.getpid()}_{_next_number()}"
+            self.server.create(database)
+            self._made[path] = database
+        return self.server.url(self._made[path])
+
+    def drop(self) -> None:
+        """Drop all of them."""
+        self._drop(list(self._made))
+
+    def _drop(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            if self.server is not None:
+                self.server.drop(self._made.pop(path))
+
+
+_present = Databases(None)
+
+
+def present_databases() -> Databases:
+    """The databases of the test that runs; SQLite files if it does not say otherwise."""
+    return _present
+
+
+@contextmanager
+def databases_on(server: Server | None) -> Iterator[Databases]:
+    """Have the databases of a test on a server, and drop them in the end."""
+    global _present
+    before, _present = _present, Databases(server)
+    try:
+        yield _present
+    finally:
+        _present.drop()
+        _present = before
+
+
+_numbers = iter(range(10**9))
+
+
+def _next_number() -> int:
+    return next(_numbers)
+
+
+def _unprivileged(*command: str | Path, parent_ends: str | None = None) -> list[str]:
+    """Say how to run a command that refuses root; it may end with the process that starts it."""
+    words = ["setpriv"]
+    if os.geteuid() == 0:
+        words += [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+    if parent_ends is not None:
+        words.append(f"--pdeathsig={parent_ends}")
+    return [*words, *(str(word) for word in command)]
+
+
+def _postgresql_bin() -> Path:
+    """Debian keeps a folder for each version of PostgreSQL; the newest is taken."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
+    )
+    if not found:
+        raise RuntimeError("there is no PostgreSQL; `make packages` installs it")
+    return found[-1]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

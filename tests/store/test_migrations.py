@@ -1,0 +1,160 @@
+"""What the migrations leave is what a new store has, and a store of the first schema is brought
+there with all it holds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, Inspector, create_engine, inspect, select, text
+
+from syncd.store import Store
+from syncd.store.engine import SCHEMA_REVISION, migrate
+from syncd.store.schema import metadata
+from tests.databases import on_every_engine
+from tests.store.objects import (
+    TYPES,
+    assert_sound,
+    content_of,
+    held,
+    new_store,
+    prepared,
+    put,
+    store_url,
+)  # fmt: skip
+
+pytestmark = on_every_engine
+
+
+def shape(url: str) -> dict[str, object]:
+    """Everything that a schema says: columns, keys, indexes, the order of text."""
+    engine = create_engine(url)
+    try:
+        return shape_of(inspect(engine))
+    finally:
+        engine.dispose()
+
+
+def shape_of(found: Inspector) -> dict[str, object]:
+    return {
+        table: (
+            [
+                (
+                    c["name"], str(c["type"]), getattr(c["type"], "collation", None),
+                    c["nullable"], c["default"],
+                )
+                for c in found.get_columns(table)
+            ],
+            found.get_pk_constraint(table)["constrained_columns"],
+            sorted(
+                (str(i["name"]), i["column_names"], i["unique"]) for i in found.get_indexes(table)
+            ),
+            found.get_unique_constraints(table),
+            found.get_foreign_keys(table),
+        )
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }  # fmt: skip
+
+
+def migrated_to(url: str, revision: str) -> Engine:
+    """A database that only the migrations have made."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrate(connection, revision)
+    return engine
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Iterator[Engine]:
+    engine = migrated_to(store_url(tmp_path, "migrated"), "head")
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_leave_the_schema_that_a_new_store_has(
+    tmp_path: Path, migrated: Engine
+) -> None:
+    new_store(tmp_path).close()
+    assert shape(store_url(tmp_path, "migrated")) == shape(store_url(tmp_path))
+
+
+def test_alembic_finds_no_difference_to_the_schema(migrated: Engine) -> None:
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == SCHEMA_REVISION
+
+
+def test_a_store_made_by_the_migrations_works(tmp_path: Path, migrated: Engine) -> None:
+    with Store.create(store_url(tmp_path, "migrated")) as store:
+        put(store, "a", b"first")
+        put(store, "a", b"second")
+        assert content_of(store.view(1), "a") == b"first"
+        store.collect(keep_seq=2)
+        assert_sound(store)
+    Store.open(store_url(tmp_path, "migrated")).close()
+
+
+def test_a_store_of_the_first_schema_is_brought_up_to_date_with_all_it_holds(
+    tmp_path: Path,
+) -> None:
+    old = store_url(tmp_path, "old")
+    with new_store(tmp_path) as store:
+        for number in range(3):
+            put(store, "a", b"%d" % number, b"shared")
+        put(store, "name of 700" + "\xe9" * 689, b"x" * 100_000)
+        store.remove("files", "a", author="test")
+        waiting = store.batch()
+        waiting.put("files", prepared("staged", b"later"), None)
+        waiting.flush()
+        expected = held(store.view()), held(store.view(3)), store.clock(), store.log()
+        first = migrated_to(old, "0001")
+        with store.engine.connect() as reader, first.begin() as writer:
+            for table in metadata.sorted_tables:
+                rows = [tuple(row) for row in reader.execute(select(table))]
+                insert_into_the_first_schema(writer, table.name, rows)
+            revision = writer.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        first.dispose()
+        assert revision == "0001"
+    with Store.open(old) as store:
+        assert (held(store.view()), held(store.view(3)), store.clock(), store.log()) == expected
+        assert_sound(store)
+        put(store, "a", b"again")
+        put(store, "a ", b"another")
+        assert [version.name[:2] for version in store.view().versions(TYPES)] == ["a", "a ", "na"]
+        assert_sound(store)
+    new_store(tmp_path, "fresh").close()
+    assert shape(old) == shape(store_url(tmp_path, "fresh"))
+
+
+def insert_into_the_first_schema(
+    connection: Connection, table: str, rows: list[tuple[object, ...]]
+) -> None:
+    """The first schema had the columns that there are now, in their order."""
+    if rows:
+        marks = ", ".join(f":c{at}" for at in range(len(rows[0])))
+        name = connection.dialect.identifier_preparer.quote(table)
+        statement = text(f"INSERT INTO {name} VALUES ({marks})")
+        connection.execute(
+            statement, [{f"c{at}": value for at, value in enumerate(row)} for row in rows]
+        )
+
+
+def test_a_migration_runs_once_for_two_that_open_the_store(tmp_path: Path) -> None:
+    """The second waits for the first, and then finds nothing to do."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    new_store(tmp_path).close()
+    first = create_engine(store_url(tmp_path))
+    with first.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    first.dispose()
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(lambda _: Store.open(store_url(tmp_path)), range(2)))
+    for store in stores:
+        with store.engine.connect() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+            assert list(found) == [SCHEMA_REVISION]
+        store.close()

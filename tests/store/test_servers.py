@@ -1,0 +1,160 @@
+"""PostgreSQL and MariaDB: what is waited for has an end, and what fails says so in one line."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text, update
+
+from syncd.errors import AlreadyExists, Busy, StoreError
+from syncd.store import Store
+from syncd.store.clock import lock_clock, read_clock
+from syncd.store.engine import WRITE
+from syncd.store.schema import clock, tally
+from tests.databases import PASSWORD, Databases, on_every_server
+from tests.store.objects import assert_sound, content_of, new_store, put, store_url
+
+pytestmark = on_every_server
+
+
+@pytest.fixture
+def url(databases: Databases, tmp_path: Path) -> str:
+    """The URL of a store over loopback, with its password."""
+    assert databases.server is not None
+    plain = databases.url(tmp_path, "store")
+    Store.create(plain).close()
+    name = create_engine(plain).url.database
+    assert name is not None
+    return databases.server.url(name, password=PASSWORD)
+
+
+def test_the_password_of_a_url_is_used_and_never_shown(url: str) -> None:
+    with Store.open(url) as store:
+        put(store, "a", b"x")
+    with pytest.raises(AlreadyExists, match="is a store already") as known:
+        Store.create(url)
+    with pytest.raises(StoreError, match=r"authentication failed|Access denied") as refused:
+        Store.open(url.replace(PASSWORD, "wrong-one"))
+    for error in (known.value, refused.value):
+        assert "***" in str(error)
+        assert PASSWORD not in str(error)
+        assert "wrong-one" not in str(error)
+        assert "\n" not in str(error)
+
+
+def test_a_server_that_is_away_is_said_to_be_and_found_again(
+    databases: Databases, url: str
+) -> None:
+    assert databases.server is not None
+    with Store.open(url) as store:
+        put(store, "a", b"before")
+        databases.server.stop()
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreError, match=r"store [a-z+]*://syncd:\*\*\*@"):
+                    store.clock()
+        finally:
+            databases.server.start()
+        assert content_of(store.view(), "a") == b"before"
+        put(store, "a", b"after")
+        databases.server.stop()
+        databases.server.start()
+        put(store, "a", b"after a restart that nobody saw")
+        assert_sound(store)
+
+
+def test_a_writer_that_waits_too_long_for_another_is_told_to_try_again(
+    tmp_path: Path, store: Store
+) -> None:
+    shorter = {
+        "postgresql": "SET SESSION lock_timeout = '200ms'",
+        "mariadb": "SET SESSION innodb_lock_wait_timeout = 1",
+    }[store.engine.dialect.name]
+    with Store.open(store_url(tmp_path)) as other:
+        with store.engine.execution_options(**WRITE).connect() as connection:
+            connection.exec_driver_sql(shorter)
+            connection.commit()
+        with other.engine.execution_options(**WRITE).begin() as connection:
+            lock_clock(connection)
+            with pytest.raises(Busy, match="another process keeps it locked; nothing was changed"):
+                put(store, "a", b"x")
+        put(store, "a", b"x")
+
+
+def test_a_write_that_the_database_breaks_off_is_made_again(tmp_path: Path, store: Store) -> None:
+    """Somebody else takes rows in the other order; the database ends one of the two."""
+    put(store, "a", b"0")
+    held, waits = threading.Event(), threading.Event()
+
+    def crosses() -> None:
+        with Store.open(store_url(tmp_path)) as other:
+            for _ in range(3):
+                try:
+                    with other.engine.execution_options(**WRITE).begin() as connection:
+                        connection.execute(update(tally).values(count=tally.c.count))
+                        held.set()
+                        waits.wait(0.05)
+                        lock_clock(connection)
+                except Busy:
+                    pass
+
+    thread = threading.Thread(target=crosses)
+    thread.start()
+    assert held.wait(20)
+    for number in range(20):
+        put(store, "a", b"%d" % (number + 1))
+    thread.join()
+    assert content_of(store.view(), "a") == b"20"
+    assert store.clock().seq == 21
+    assert_sound(store)
+
+
+def test_a_reader_sees_one_commit_however_long_it_looks(store: Store) -> None:
+    put(store, "a", b"0")
+    with store.engine.connect() as connection:
+        before = read_clock(connection).seq
+        put(store, "a", b"1")
+        assert read_clock(connection).seq == before
+        assert connection.execute(tally.select()).one().count == 1
+    assert store.clock().seq == before + 1
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    with pytest.raises(StoreError, match=r"read-only transaction|READ ONLY transaction"):
+        with store.engine.begin() as connection:
+            connection.execute(update(clock).values(seq=99))
+    assert store.clock().seq == 0
+
+
+def test_a_store_whose_making_was_interrupted_can_be_made(tmp_path: Path) -> None:
+    engine = create_engine(store_url(tmp_path))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+    engine.dispose()
+    with pytest.raises(StoreError, match="making was interrupted; `syncd init` ends it"):
+        Store.open(store_url(tmp_path))
+    with new_store(tmp_path) as store:
+        put(store, "a", b"x")
+        assert_sound(store)
+
+
+def test_a_driver_that_is_missing_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("syncd.store.url.find_spec", lambda name: None)
+    extra = store.engine.dialect.name
+    with pytest.raises(StoreError, match=rf"is not installed; `pip install 'syncd\[{extra}\]'`"):
+        Store.open(str(store.engine.url))
+
+
+def test_a_store_in_sqlite_loads_nothing_of_other_databases(tmp_path: Path) -> None:
+    program = (
+        "import sys; from syncd.store import Store; "
+        f"Store.create('sqlite:///{tmp_path}/store.db').clock(); "
+        "print([name for name in sys.modules if name.startswith(('psycopg', 'pymysql', "
+        "'sqlalchemy.dialects.postgresql', 'sqlalchemy.dialects.mysql', 'alembic'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
