@@ -12,14 +12,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from syncd.errors import StoreError
+from syncd.errors import StoreError, SyncError
+from syncd.store.failures import failure_of
 from syncd.store.schema import metadata
+from syncd.store.sqlite_file import watch_file
 
 SCHEMA_REVISION = "0001"
 """The newest migration; `schema.py` is what it leaves."""
 
-_BUSY_TIMEOUT_MS = 60_000
-"""How long a writer waits for another: an import's last transaction may take some seconds."""
+_BUSY_TIMEOUT_S = 60
+"""How long a writer waits for another: an import's last transaction may take some seconds. A URL
+that ends in `?timeout=5` says otherwise."""
 _CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
@@ -39,7 +42,10 @@ def open_engine(url: str, *, create: bool) -> Engine:
     """
     try:
         parsed = make_url(url)
-        engine = create_engine(parsed)
+        if parsed.get_backend_name() == "sqlite" and "timeout" not in parsed.query:
+            engine = create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT_S})
+        else:
+            engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         shown = _PASSWORD.sub(":***@", url)
         raise StoreError(f"store {shown!r}: no database URL that can be used: {error}") from None
@@ -49,27 +55,44 @@ def open_engine(url: str, *, create: bool) -> Engine:
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
         _set_up_sqlite(engine)
+        if file and Path(file).exists():
+            watch_file(engine, file, shown)
     _name_failures(engine, shown)
     try:
-        with engine.execution_options(**WRITE).begin() as connection:
-            _bring_up_to_date(connection, shown, create=create)
+        if create or not _is_up_to_date(engine):
+            with engine.execution_options(**WRITE).begin() as connection:
+                _bring_up_to_date(connection, shown, create=create)
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown}: cannot be opened: {error}") from None
-    except StoreError:
+    except SyncError:
         engine.dispose()
         raise
     return engine
 
 
+def _is_up_to_date(engine: Engine) -> bool:
+    """Say whether there is nothing to write: a store that others keep locked, or that may only be
+    read, can be opened then."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return _revision(connection) == SCHEMA_REVISION
+
+
+def _revision(connection: Connection) -> str | None:
+    text = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if text is None else str(text)
+
+
 def _name_failures(engine: Engine, shown: str) -> None:
-    """Have whatever the database refuses (a full disk, a file that may only be read) raise
-    StoreError."""
+    """Have whatever the database refuses (a full disk, a file that may only be read) raise what
+    `failure_of` makes of it."""
 
     @event.listens_for(engine, "handle_error")
     def name_failure(context: ExceptionContext) -> None:
         if isinstance(context.sqlalchemy_exception, DBAPIError):
-            raise StoreError(f"store {shown}: {context.original_exception}") from None
+            raise failure_of(shown, context.original_exception) from None
 
 
 def _set_up_sqlite(engine: Engine) -> None:
@@ -78,7 +101,6 @@ def _set_up_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # transactions begin where we say, see below
         cursor = connection.cursor()
         for setting in (
-            f"busy_timeout={_BUSY_TIMEOUT_MS}",
             "journal_mode=WAL",
             "synchronous=FULL",
             f"cache_size=-{_CACHE_KIB}",
@@ -97,7 +119,7 @@ def _set_up_sqlite(engine: Engine) -> None:
 def _bring_up_to_date(connection: Connection, shown: str, *, create: bool) -> None:
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" in tables:
-        present = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        present = _revision(connection)
         if present != SCHEMA_REVISION:
             _migrate_known(connection, shown, present)
     elif tables:
