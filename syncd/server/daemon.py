@@ -221,7 +221,10 @@ class Daemon:
             if not any(session.watched for session in self.sessions.values()):
                 continue
             try:
-                self.announce((await self.in_thread(self.store.clock)).token)
+                token = (await self.in_thread(self.store.clock)).token
+                if self._announced is not None and token.seq < self._announced.seq:
+                    self._announced = None  # a backup was put in place of the store
+                self.announce(token)
             except Exception:
                 log.exception("the clock cannot be read; watchers hear of no commits")
 

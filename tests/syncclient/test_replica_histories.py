@@ -89,7 +89,7 @@ class History:
             path.unlink()
         copy_database(self.folder / "backup.db", self.folder / "source.db")
         if number % 3:
-            self.source.lose_token()
+            self.source.renew_epoch()
 
     # What happens at the replica
 
@@ -125,7 +125,7 @@ class History:
 
     def lose_token(self, number: int) -> None:
         if self.replica.clock().source is not None:
-            self.replica.lose_token()
+            self.replica.renew_epoch()
 
     def gc_replica(self, number: int) -> None:
         self.replica.collect(keep_seq=self.replica.clock().seq)
