@@ -15,14 +15,12 @@ from syncclient.durable import (
     create_file,
     flush_file_system,
     opened_folder,
-    replace_small_file,
     write_all,
+    zone_files_in,
 )
-from syncd.content.tokens import Token
+from syncclient.folderstate import FolderState
 from syncd.types.zone_files import zone_file_name
 
-STATE = ".syncd-state"
-"""File that says at which token a folder of zones is."""
 _BLOCKS_WAITING = 8
 
 Piece = tuple[str, bytes]
@@ -55,17 +53,18 @@ class NewFolder:
         if pieces:
             self._pieces.put(pieces)
 
-    def put_in_place(self, token: Token) -> None:
-        """Wait for all files, flush them, and rename the folder. Raises OSError."""
+    def put_in_place(self, state: FolderState) -> None:
+        """Wait for all files, flush them, and rename the folder. Raises FileFailed."""
         self._end()
-        if self._error is not None:
-            raise self._error
-        with opened_folder(self._fresh) as folder:
-            flush_file_system(folder)
-        replace_small_file(self._fresh / STATE, f"{token}\n")
-        self._fresh.rename(self._path)
-        with opened_folder(self._path.parent) as parent:
-            os.fsync(parent)
+        with zone_files_in(self._path):
+            if self._error is not None:
+                raise self._error
+            with opened_folder(self._fresh) as folder:
+                flush_file_system(folder)
+            state.write(self._fresh)
+            self._fresh.rename(self._path)
+            with opened_folder(self._path.parent) as parent:
+                os.fsync(parent)
 
     def discard(self) -> None:
         """Throw away what was written."""
