@@ -1,8 +1,8 @@
 """The file of a SQLite store may be moved away, and another put in its place, while it is open.
 
 SQLite goes on with the file that it opened, so what is written then would be lost. Hence each time
-a connection is taken from the pool, its file must still be the one of that name; if it is another,
-the connection is made anew, and if there is none, StoreError says so.
+a connection is taken from the pool, its file must still be the one of that name, and as writable as
+it was; if not, the connection is made anew, and if there is no file, StoreError says so.
 """
 
 import os
@@ -19,7 +19,7 @@ _OPENED = "syncd_file"
 def watch_file(engine: Engine, file: str, shown: str) -> None:
     """Keep an engine's connections to the file that has the name `file` now."""
 
-    def present() -> tuple[int, int]:
+    def present() -> tuple[int, int, bool]:
         try:
             status = os.stat(file)
         except FileNotFoundError:
@@ -27,7 +27,7 @@ def watch_file(engine: Engine, file: str, shown: str) -> None:
                 f"store {shown}: there is no such file (any more); put it back, nothing needs a "
                 "restart"
             ) from None
-        return status.st_dev, status.st_ino
+        return status.st_dev, status.st_ino, os.access(file, os.W_OK)
 
     @event.listens_for(engine, "do_connect")
     def refuse_to_make_one(*_: Any) -> None:

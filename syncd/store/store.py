@@ -105,9 +105,10 @@ class Store:
             seq = present.seq
         if not present.floor <= seq <= present.seq:
             raise ViewGone(f"commit {seq} is not held: there are {present.floor} to {present.seq}")
-        with self.engine.connect() as connection:
-            if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
-                raise ViewGone(f"this replica never stood at commit {seq}")
+        if seq < present.seq:
+            with self.engine.connect() as connection:
+                if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
+                    raise ViewGone(f"this replica never stood at commit {seq}")
         return View(self.engine, Token(present.epoch, seq))
 
     def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from syncd.store import Store
-from tests.cli.commands import Serving, refused, run
+from tests.cli.commands import Serving, assert_folder_holds, refused, run
 from tests.faults.disks import SmallDisk
 from tests.faults.sources import token_of
 from tests.store.objects import assert_sound
@@ -39,29 +40,56 @@ def serial_of(serving: Serving) -> str:
     return run("syncclient", "get", serving.url(), "example.com.").out.split()[6]
 
 
-def test_a_file_system_that_becomes_read_only_is_served_and_written_again_later(
+def test_a_read_only_file_system_is_refused_clearly_and_used_once_it_is_writable(
     mounted: SmallDisk, source: str
 ) -> None:
     store = f"sqlite:///{mounted.path}/source.db"
     shutil.copy(path_of(source), mounted.seen_from_here / "source.db")
-    with Serving(store, mounted.within) as serving:
-        put(serving, 1)
-        writers = Store.open(f"sqlite:///{path_of(source)}")  # only to have its name in the error
-        writers.close()
-        (mounted.seen_from_here / "source.db").chmod(0o444)
-        try:
-            mounted.remount("ro")
-            remounted = True
-        except Exception:  # noqa: BLE001 (files are open for writing: told below)
-            remounted = False
-        assert not remounted
-        assert serial_of(serving) == "1"
-        assert serving.end().status == 0
     mounted.remount("ro")
-    said = refused("syncd", "log", "--store", store, status=8, within=mounted.within)
-    assert re.search(r"store sqlite:///.*source\.db: .*make the file|see that the folder", said)
+    for command in (("log",), ("serve", "--port", "0"), ("gc",), ("restored",)):
+        said = refused("syncd", *command, "--store", store, status=8, within=mounted.within)
+        assert re.search(
+            r"store sqlite:///.*source\.db: .*(make the file|see that the folder)", said
+        )
     mounted.remount("rw")
     token_of(store, mounted.within)
+
+
+def test_a_read_only_store_is_served_to_readers_if_its_log_is_there(
+    mounted: SmallDisk, source: str
+) -> None:
+    """As after a crash, when the system has mounted a damaged file system for reading only."""
+    store = f"sqlite:///{mounted.path}/source.db"
+    shutil.copy(path_of(source), mounted.seen_from_here / "source.db")
+    with Serving(store, mounted.within) as serving:
+        put(serving, 1)
+        serving.end(signal.SIGKILL)
+    mounted.remount("ro")
+    with Serving(store, mounted.within) as serving:
+        assert serial_of(serving) == "1"
+        said = put(serving, 2, refused_with=6)
+        assert re.search(r"510 store .*readonly database; make the file and its folder", said)
+        run("syncclient", "verify", serving.url())
+        mounted.remount("rw")
+        put(serving, 2)
+        assert "Traceback" not in serving.end().err
+    token_of(store, mounted.within)
+
+
+def test_a_zones_folder_that_is_read_only_is_finished_later(
+    mounted: SmallDisk, source: str, tmp_path: Path
+) -> None:
+    replica = f"sqlite:///{tmp_path}/replica.db"
+    options = ("--store", replica, "--zones-dir", mounted.path / "out")
+    with Serving(source) as serving:
+        put(serving, 1)
+        command = ("syncclient", "bootstrap", serving.url(), *options)
+        mounted.remount("ro")
+        said = refused(*command, status=8, within=mounted.within)
+        assert re.search("Read-only file system; have its file system mounted for writing", said)
+        mounted.remount("rw")
+        run(*command, within=mounted.within)
+    assert_folder_holds(mounted.seen_from_here / "out", replica)
 
 
 @contextmanager
@@ -85,7 +113,6 @@ def test_a_store_kept_locked_is_read_and_refuses_writers_in_time(source: str) ->
             assert 1 <= time.monotonic() - begun < 10
             assert re.search(r"552 store .*: another process keeps it locked;.*try again", said)
             assert serial_of(serving) == "1"
-            assert "example.com." in run("syncclient", "status", serving.url()).out or True
             assert "commit" in run("syncd", "log", "--store", source).out
             said = refused("syncd", "gc", "--store", f"{source}?timeout=1", status=6)
             assert "another process keeps it locked" in said
