@@ -15,7 +15,9 @@ from tests.cli.commands import (
     add_admin,
     assert_folder_holds,
     assert_replicates,
+    finish,
     run,
+    start,
     urls,
     zone_text,
 )
