@@ -155,7 +155,7 @@ def follow(
     with Store.create(store_url, exist_ok=True) as store:
         _warn_of_other_source(store, url)
 
-        async def bring(client: Client) -> Token:
+        async def bring(client: Client, verify: bool) -> Token:
             with store.synchronising():
                 outcome = await Replica(
                     store,
@@ -171,13 +171,15 @@ def follow(
             return outcome.token
 
         async def work(client: Client) -> None:
+            verify_next = verify
             while True:
                 try:
-                    token = await bring(client)
+                    token = await bring(client, verify_next)
                 except (StoreError, FileFailed, Busy) as error:
                     click.echo(f"syncclient: {printable(error)}; trying again", err=True)
                     await trio.sleep(_RETRY_S)
                 else:
+                    verify_next = False
                     client_types = types or store.clock().types or "*"
                     await client.wait_for_commit(client_types, token, _POLL_S)
 

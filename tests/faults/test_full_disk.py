@@ -106,6 +106,16 @@ def test_gc_without_room_removes_nothing_and_can_be_repeated(
     refused(*export, status=6, within=disk.within)
 
 
+def test_an_export_without_room_names_the_file(disk: Disk, source: str, zones: Path) -> None:
+    run("syncd", "import", "zones", zones, "--store", source)
+    disk.fill()
+    command = ("syncd", "export", "zones", disk.path / "out", "--store", source)
+    said = refused(*command, status=8, within=disk.within)
+    assert re.search(f"syncd: {disk.path}/out/.*: {NO_ROOM_IN_FILES}", said)
+    disk.free()
+    run(*command, within=disk.within)
+
+
 @pytest.fixture
 def serving(source: str, zones: Path) -> Iterator[Serving]:
     """A source that has all the room it needs."""
