@@ -6,6 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from syncd.errors import FileFailed, file_failure
+
+
+@contextmanager
+def zone_files_in(path: Path) -> Iterator[None]:
+    """Have what the system refuses inside (a full disk) raise FileFailed, which says what is to be
+    done: the store is right already, and the next run finishes the folder."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path) if error.filename is None else error.filename
+        raise FileFailed(
+            f"zone files: {file_failure(error)}; the store has it all, the next resync finishes "
+            "the folder"
+        ) from None
+
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
@@ -26,7 +42,8 @@ def flush_file_system(folder: int) -> None:
     if syncfs is None:
         os.sync()
     elif syncfs(folder) != 0:
-        raise OSError(ctypes.get_errno(), "cannot flush the file system")
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def replace_small_file(path: Path, text: str) -> None:

@@ -14,13 +14,11 @@ import threading
 from pathlib import Path
 
 from syncclient import filewriter
-from syncclient.durable import flush_file_system, opened_folder, replace_small_file
+from syncclient.durable import flush_file_system, opened_folder, zone_files_in
 from syncclient.filewriter import pack_piece
-from syncd.content.tokens import Token
+from syncclient.folderstate import FolderState
 from syncd.types.zone_files import zone_file_name
 
-STATE = ".syncd-state"
-"""File that says at which token a folder of zones is."""
 _BLOCKS_WAITING = 8
 
 Piece = tuple[str, bytes]
@@ -66,19 +64,20 @@ class NewFolder:
         if packed:
             self._waiting.put(packed)
 
-    def put_in_place(self, token: Token) -> None:
-        """Wait for all files, flush them, and rename the folder. Raises OSError."""
+    def put_in_place(self, state: FolderState) -> None:
+        """Wait for all files, flush them, and rename the folder. Raises FileFailed."""
         said = self._end()
-        if self._writer.returncode != 0:
-            number = int(said) if said.strip().isdigit() else 0
-            reason = os.strerror(number) if number else "the process that writes it has failed"
-            raise OSError(number, reason, str(self._fresh))
-        with opened_folder(self._fresh) as folder:
-            flush_file_system(folder)
-        replace_small_file(self._fresh / STATE, f"{token}\n")
-        self._fresh.rename(self._path)
-        with opened_folder(self._path.parent) as parent:
-            os.fsync(parent)
+        with zone_files_in(self._path):
+            if self._writer.returncode != 0:
+                number = int(said) if said.strip().isdigit() else 0
+                reason = os.strerror(number) if number else "the process that writes it has failed"
+                raise OSError(number, reason, str(self._path))
+            with opened_folder(self._fresh) as folder:
+                flush_file_system(folder)
+            state.write(self._fresh)
+            self._fresh.rename(self._path)
+            with opened_folder(self._path.parent) as parent:
+                os.fsync(parent)
 
     def discard(self) -> None:
         """Throw away what was written."""

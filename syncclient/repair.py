@@ -31,7 +31,7 @@ from syncd.content.versions import chunk_digest, split_digests
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.connection import MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
-from syncd.store import Store
+from syncd.store import Damaged, Store
 from syncd.store.batch import missing_chunks
 from syncd.types import data_type
 
@@ -48,16 +48,27 @@ Key = tuple[str, str]
 
 
 class Repair:
-    """One attempt to bring a store to its source by comparing digests."""
+    """One attempt to bring a store to its source by comparing digests.
+
+    What is `damaged` in the store is fetched whatever its digest says.
+    """
 
     def __init__(
-        self, store: Store, client: Client, types: str, progress: Callable[[int, int], None]
+        self,
+        store: Store,
+        client: Client,
+        types: str,
+        progress: Callable[[int, int], None],
+        damaged: Damaged | None = None,
     ) -> None:
         self._store = store
         self._client = client
         self._types = types
         self._progress = progress
+        self._damaged = damaged
         self.batch = store.replica_batch()
+        if damaged is not None:
+            self.batch.rotten = damaged.chunks
         self.gone: dict[str, int] = {}
         self.replaced: dict[str, int] = {}
         self.changed = 0
@@ -73,13 +84,16 @@ class Repair:
         sums, proof = await self._ask_sums(bits)
         buckets = await trio.to_thread.run_sync(self._differing, held, bits, sums)
         theirs = await self._ask_lists(bits, buckets, proof) if buckets else {}
-        wanted = [key for key, mark in theirs.items() if self._ours.get(key) != mark]
-        for kind, name in self._ours.keys() - theirs.keys():
+        wanted = {key for key, mark in theirs.items() if self._ours.get(key) != mark}
+        gone = self._ours.keys() - theirs.keys()
+        for kind, name in gone:
             self.gone[kind] = self.gone.get(kind, 0) + 1
             self.batch.add_gone(kind, name)
         for key in wanted:
             if key in self._ours:
                 self.replaced[key[0]] = self.replaced.get(key[0], 0) + 1
+        if self._damaged is not None:
+            wanted |= self._damaged.objects - gone
         self.changed = len(wanted)
         await self._fetch(sorted(wanted), proof)
         return proof
@@ -177,6 +191,8 @@ class Repair:
         with self._store.engine.connect() as connection:
             for head in heads:
                 missing |= dict.fromkeys(missing_chunks(connection, head.chunks or b""), head.type)
+                rotten = self.batch.rotten.intersection(split_digests(head.chunks or b""))
+                missing |= dict.fromkeys(rotten, head.type)
         return missing
 
     def _check_listed(self, heads: list[Head]) -> None:

@@ -5,6 +5,7 @@ empty store             bootstrap, resumed where an earlier one was interrupted
 token good              delta
 token lost, or the      repair by digests, up to three times, which re-uses every chunk
 result does not add up
+                        the last of them, or any if asked to, hashes the store first
 """
 
 import time
@@ -17,6 +18,7 @@ import trio
 
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import Take, exchange
+from syncclient.folderstate import FolderState
 from syncclient.guards import check_replica, check_share
 from syncclient.newfolder import NewFolder
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
@@ -31,7 +33,7 @@ from syncd.errors import (
     ViewGone,
 )
 from syncd.protocol.events import Reply
-from syncd.store import Clock, ReplicaBatch, Store
+from syncd.store import Clock, Damaged, ReplicaBatch, Store
 
 REPAIR_ATTEMPTS = 3
 EVERY_TYPE = "*"
@@ -70,6 +72,7 @@ class Replica:
     """A store that copies a source through a client's session.
 
     With `new_folder`, a bootstrap writes the zones' files into what it returns, as they come in.
+    With `verify`, the whole store is hashed first, and what is damaged is fetched again.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Replica:
         source: str,
         types: str | None = None,
         allow_large_change: bool = False,
+        verify: bool = False,
         new_folder: Callable[[], NewFolder] | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -88,6 +92,7 @@ class Replica:
         self._source = source
         self._asked_types = types
         self._allow_large_change = allow_large_change
+        self._verify = verify
         self._new_folder = new_folder
         self._progress = progress or (lambda done, total: None)
 
@@ -117,8 +122,9 @@ class Replica:
 
     async def _resync(self, clock: Clock) -> Outcome:
         types = self._asked_types or clock.types or EVERY_TYPE
-        if types != clock.types:
-            return await self._repair(types)
+        damaged = await self._find_damaged() if self._verify else None
+        if types != clock.types or damaged is not None:
+            return await self._repair(types, damaged)
         try:
             return await self._delta(clock, types)
         except (TokenLost, ViewGone, VerificationFailed, StoreError):
@@ -179,12 +185,16 @@ class Replica:
                 lambda: batch.publish_copy(proof, source=self._source, types=types, advance=False)
             )
             if zones is not None:
-                await trio.to_thread.run_sync(zones.put_in_place, proof.token)
+                await trio.to_thread.run_sync(self._put_in_place, zones)
         except BaseException:
             if zones is not None:
                 zones.discard()
             raise
         return _outcome(path, proof, changed=receiver.received)
+
+    def _put_in_place(self, zones: NewFolder) -> None:
+        view = self._store.view()
+        zones.put_in_place(FolderState(view.token, view.totals(["zones"]).fingerprint))
 
     async def _receive(self, batch: ReplicaBatch, argument: str, take: Take) -> Reply:
         """Have a bootstrap's blocks taken; what came before it was cut short is kept."""
@@ -231,9 +241,14 @@ class Replica:
 
     # Repair
 
-    async def _repair(self, types: str) -> Outcome:
+    async def _find_damaged(self) -> Damaged | None:
+        return await trio.to_thread.run_sync(self._store.find_damaged)
+
+    async def _repair(self, types: str, damaged: Damaged | None = None) -> Outcome:
         for attempt in range(1, REPAIR_ATTEMPTS + 1):
-            repair = Repair(self._store, self._client, types, self._progress)
+            if attempt == REPAIR_ATTEMPTS and damaged is None:
+                damaged = await self._find_damaged()  # what is here may be why it does not add up
+            repair = Repair(self._store, self._client, types, self._progress, damaged)
             try:
                 proof = await repair.stage()
                 if not self._allow_large_change:

@@ -6,17 +6,18 @@ that was interrupted is made good by the next. Files that are not ours are left 
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
-from syncclient.durable import flush_file_system, opened_folder, replace_small_file
+from syncclient.durable import flush_file_system, opened_folder, zone_files_in
 from syncclient.filewriter import create_file, write_all
-from syncclient.newfolder import STATE, NewFolder
-from syncd.content.tokens import Token
-from syncd.content.versions import Version
-from syncd.errors import IllegalValue, StoreError, TokenLost, ViewGone
+from syncclient.folderstate import FolderState
+from syncclient.newfolder import NewFolder
+from syncd.content.versions import Version, add_marks, mark_number
+from syncd.errors import StoreError, TokenLost, ViewGone
 from syncd.store import Store, View
 from syncd.types.zone_files import zone_file_name
 
@@ -37,20 +38,76 @@ class ZonesDir:
         self.written = 0
         self.removed = 0
 
-    def bring_to(self, store: Store, view: View) -> None:
-        """Make the folder hold exactly the zones of `view`. Raises StoreError, OSError."""
-        if not self.path.exists():
-            self._make_new(view)
-            return
-        state = self._read_state()
-        if state == view.token:
-            return
+    def bring_to(self, store: Store, view: View, *, compare: bool = False) -> None:
+        """Make the folder hold exactly the zones of `view`; with `compare`, read all of it.
+
+        Raises StoreError, FileFailed.
+        """
+        goal = FolderState(view.token, view.totals(["zones"]).fingerprint)
+        with zone_files_in(self.path):
+            if not self.path.exists():
+                self._make_new(view, goal)
+                return
+            state = FolderState.read(self.path)
+            if state != goal or compare:
+                self._change(store, state, goal, view, compare=compare)
+
+    def _change(
+        self, store: Store, state: FolderState | None, goal: FolderState, view: View, *,
+        compare: bool,
+    ) -> None:  # fmt: skip
         waiting = self.path / _WAITING
-        waiting.mkdir(exist_ok=True)
+        _remove_folder(waiting)  # of a run that was interrupted: it may hold the room we need
+        waiting.mkdir()
+        if compare or state is None or not self._follow(store, state, goal, view):
+            self._compare(view, ours=state is not None)
+        _remove_folder(waiting)
+        goal.write(self.path)
+
+    def _follow(self, store: Store, state: FolderState, goal: FolderState, view: View) -> bool:
+        """Write what changed since the folder's token; False if that does not lead to `goal`,
+        because the folder, or the store, is of another history."""
+        fingerprint = state.fingerprint
         gone: list[str] = []
+
+        def changed() -> Iterator[Version]:
+            nonlocal fingerprint
+            for change in store.changes(state.token, view, ["zones"]):
+                fingerprint = add_marks(
+                    fingerprint, gained=_mark(change.new), lost=_mark(change.old)
+                )
+                if change.new is not None:
+                    yield change.new
+                elif change.old is not None:
+                    gone.append(zone_file_name(change.old.name))
+
+        try:
+            self._write_files(view, changed())
+        except (TokenLost, ViewGone):
+            return False
+        self._remove_files(gone)
+        return fingerprint == goal.fingerprint
+
+    def _compare(self, view: View, *, ours: bool) -> None:
+        """Write each zone whose file is not what it should be. What is no zone's goes, if the
+        folder is `ours`."""
+        expected: set[str] = set()
+
+        def wrong() -> Iterator[Version]:
+            for version in view.versions(["zones"]):
+                expected.add(zone_file_name(version.name))
+                if not self._holds(version):
+                    yield version
+
+        self._write_files(view, wrong())
+        if ours:
+            found = (entry.name for entry in self.path.glob("*.zone"))
+            self._remove_files([name for name in found if name not in expected])
+
+    def _write_files(self, view: View, versions: Iterator[Version]) -> None:
         group: list[str] = []
-        with opened_folder(waiting) as folder:
-            for version, contents in view.contents(self._changed(store, state, view, gone)):
+        with opened_folder(self.path / _WAITING) as folder:
+            for version, contents in view.contents(versions):
                 file = zone_file_name(version.name)
                 _write(folder, file, version, contents, flush=len(group) < _FEW_FILES)
                 group.append(file)
@@ -58,15 +115,13 @@ class ZonesDir:
                     self._put_in_place(folder, group)
                     group = []
             self._put_in_place(folder, group)
-        for file in gone:
-            (self.path / file).unlink(missing_ok=True)
-            self.removed += 1
-        for left in waiting.iterdir():
-            left.unlink()
-        waiting.rmdir()
-        replace_small_file(self.path / STATE, f"{view.token}\n")
 
-    def _make_new(self, view: View) -> None:
+    def _remove_files(self, names: list[str]) -> None:
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
+            self.removed += 1
+
+    def _make_new(self, view: View, goal: FolderState) -> None:
         """Make a folder that is not there yet, all of it at once."""
         folder = NewFolder(self.path)
         try:
@@ -77,37 +132,11 @@ class ZonesDir:
                     checksum = crc32(content, checksum)
                     folder.take([(version.name, content)])
                 _check(version, checksum)
-            folder.put_in_place(view.token)
+            folder.put_in_place(goal)
         except BaseException:
             folder.discard()
             raise
         self.written += folder.written
-
-    def _changed(
-        self, store: Store, state: Token | None, view: View, gone: list[str]
-    ) -> Iterator[Version]:
-        """Yield the zones whose files have to be written; adds the files that have to go to
-        `gone`."""
-        if state is not None:
-            try:
-                for change in store.changes(state, view, ["zones"]):
-                    if change.new is not None:
-                        yield change.new
-                    elif change.old is not None:
-                        gone.append(zone_file_name(change.old.name))
-            except (TokenLost, ViewGone):
-                pass  # the folder is from another history: compare all of it, below
-            else:
-                return
-        expected = set()
-        for version in view.versions(["zones"]):
-            expected.add(zone_file_name(version.name))
-            if not self._holds(version):
-                yield version
-        if state is not None:
-            for entry in self.path.glob("*.zone"):
-                if entry.name not in expected:
-                    gone.append(entry.name)
 
     def _holds(self, version: Version) -> bool:
         """Say whether a zone's file is there and is what it should be."""
@@ -133,11 +162,15 @@ class ZonesDir:
             os.fsync(folder)
         self.written += len(group)
 
-    def _read_state(self) -> Token | None:
-        try:
-            return Token.parse((self.path / STATE).read_text().strip())
-        except (FileNotFoundError, IllegalValue):
-            return None
+
+def _mark(version: Version | None) -> int:
+    """Return what a version adds to the fingerprint."""
+    return 0 if version is None else mark_number(version.mark)
+
+
+def _remove_folder(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _write(

@@ -7,6 +7,7 @@ SyncError
     NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
+  FileFailed              a file or folder of this machine cannot be read or written
   RemoteError             the other side broke the protocol, or its data is not what it says
     ProtocolViolation  VerificationFailed
   ConnectionFailed        nobody answers, or the connection ended early
@@ -15,6 +16,7 @@ SyncError
 `code` is what a server answers with, `exit_status` is what a command ends with.
 """
 
+import errno
 from typing import ClassVar
 
 from syncd.protocol.codes import Code
@@ -176,6 +178,13 @@ class StoreError(SyncError):
     exit_status = 8
 
 
+class FileFailed(SyncError):
+    """A file or folder of this machine cannot be read or written: which, why, what to do."""
+
+    code = Code.INTERNAL_ERROR
+    exit_status = 8
+
+
 class RemoteError(SyncError):
     """The other side did something that protocol.md does not allow."""
 
@@ -200,6 +209,27 @@ class LargeChangeRefused(SyncError):
     """A change that touches suspiciously many objects, not applied without being told to."""
 
     exit_status = 9
+
+
+_ADVICE = {
+    errno.ENOSPC: "make room on its file system, then repeat",
+    errno.EDQUOT: "make room under the quota, then repeat",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), then repeat",
+    errno.EROFS: "have its file system mounted for writing, then repeat",
+    errno.EACCES: "give this user the right to it, then repeat",
+    errno.EPERM: "give this user the right to it, then repeat",
+    errno.EMFILE: "raise the limit on open files (ulimit -n), then repeat",
+    errno.ENFILE: "raise the system's limit on open files, then repeat",
+    errno.EIO: "look into the system's log for errors of the disk",
+}
+
+
+def file_failure(error: OSError) -> FileFailed:
+    """Return what an error of the operating system is to the operator."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    advice = _ADVICE.get(error.errno or 0)
+    said = error.strerror or str(error)
+    return FileFailed(f"{where}{said}; {advice}" if advice else f"{where}{said}")
 
 
 _BY_CODE: dict[int, type[Refused]] = {

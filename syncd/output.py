@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from syncd.errors import SyncError
+from syncd.errors import SyncError, file_failure
 
 INTERRUPTED_STATUS = 130
 USAGE_STATUS = 2
@@ -83,4 +83,8 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
     except BrokenPipeError:  # the reader of our output has enough; nothing is left to say
         sys.stderr.close()
         return 0
+    except OSError as error:
+        failure = file_failure(error)
+        click.echo(f"{program}: {printable(failure)}", err=True)
+        return failure.exit_status
     return status if isinstance(status, int) else 0

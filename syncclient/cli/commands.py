@@ -86,21 +86,26 @@ def bootstrap(freeze: bool, wait: int, expire: int, **options: Any) -> None:
     """Make an empty store a verified copy of the server's."""
     from syncclient.cli.replication import replicate
 
-    replicate(**options, freeze=(wait, expire) if freeze else None, label="bootstrap")
+    replicate(**options, verify=False, freeze=(wait, expire) if freeze else None, label="bootstrap")
 
 
 @syncclient.command()
 @connection_options
 @replica_options
 @click.option("--watch", is_flag=True, help="Stay, and follow every commit until interrupted.")
-def resync(watch: bool, **options: Any) -> None:
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="First hash the whole replica and read all zone files; fetch again what is damaged.",
+)
+def resync(watch: bool, verify: bool, **options: Any) -> None:
     """Bring a replica to the server's last commit."""
     from syncclient.cli.replication import follow, replicate
 
     if watch:
-        follow(**options)
+        follow(**options, verify=verify)
     else:
-        replicate(**options, freeze=None, label="resync")
+        replicate(**options, verify=verify, freeze=None, label="resync")
 
 
 @syncclient.command()

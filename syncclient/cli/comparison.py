@@ -149,5 +149,7 @@ def show_verification(
         }
         for damage in damages:
             click.echo(f"syncclient: {damage.where}: {damage.what}", err=True)
+        if damages:
+            click.echo("syncclient: `syncclient resync --verify` fetches it again", err=True)
     print_record(record, as_json=as_json)
     return 0 if same else DIFFERS_STATUS

@@ -16,13 +16,17 @@ from syncclient.newfolder import NewFolder
 from syncclient.replica import Outcome, Replica
 from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
+from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
-from syncd.errors import SyncError
-from syncd.output import bytes_text, print_record, printable
+from syncd.errors import Busy, FileFailed, StoreError, SyncError
+from syncd.output import bytes_text, print_record, printable, warn
 from syncd.store import Store
 
 _POLL_S = 30.0
 """How often the source is asked, even if it says nothing: a lost notice costs this much at most."""
+
+_RETRY_S = 5.0
+"""How long what this machine refused is left alone before it is tried again."""
 
 
 def replicate(
@@ -33,6 +37,7 @@ def replicate(
     zones_dir: Path | None,
     types: str | None,
     allow_large_change: bool,
+    verify: bool,
     as_json: bool,
     freeze: tuple[int, int] | None,
     label: str,
@@ -40,7 +45,8 @@ def replicate(
     """Bring a replica to its source once, and say how it went."""
     bar = ProgressBar(label)
     made: list[NewFolder] = []
-    with Store.create(store_url, exist_ok=True) as store:
+    with Store.create(store_url, exist_ok=True) as store, store.synchronising():
+        _warn_of_other_source(store, url)
 
         async def work(client: Client) -> Outcome:
             async with _frozen(client, freeze):
@@ -50,6 +56,7 @@ def replicate(
                     source=str(Address.parse(url)),
                     types=types,
                     allow_large_change=allow_large_change,
+                    verify=verify,
                     new_folder=_new_folder(zones_dir, made),
                     progress=bar,
                 ).synchronise()
@@ -58,10 +65,17 @@ def replicate(
             outcome = with_client(url, password_file, work)
         finally:
             bar.close()
-        files = _bring_files(store, zones_dir)
+        files = _bring_files(store, zones_dir, verify)
     if files is not None:
         files.written += sum(folder.written for folder in made)
     _show(outcome, files, as_json)
+
+
+def _warn_of_other_source(store: Store, url: str) -> None:
+    """Say so if the store copied another source until now: it will be made a copy of this one."""
+    known, source = store.clock().source, str(Address.parse(url))
+    if known is not None and known != source:
+        warn("syncclient", f"until now this store copied {known}, from now on {source}")
 
 
 @asynccontextmanager
@@ -90,11 +104,11 @@ def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], N
     return make
 
 
-def _bring_files(store: Store, zones_dir: Path | None) -> ZonesDir | None:
+def _bring_files(store: Store, zones_dir: Path | None, verify: bool) -> ZonesDir | None:
     if zones_dir is None:
         return None
     files = ZonesDir(zones_dir)
-    files.bring_to(store, store.view())
+    files.bring_to(store, store.view(), compare=verify)
     return files
 
 
@@ -131,25 +145,43 @@ def follow(
     zones_dir: Path | None,
     types: str | None,
     allow_large_change: bool,
+    verify: bool,
     as_json: bool,
 ) -> None:
-    """Bring a replica to its source after every commit, until interrupted."""
-    with Store.create(store_url, exist_ok=True) as store:
+    """Bring a replica to its source after every commit, until interrupted.
 
-        async def work(client: Client) -> None:
-            client_types = types or store.clock().types or "*"
-            while True:
+    What this machine refuses (no room, a locked store) is told, and tried again.
+    """
+    with Store.create(store_url, exist_ok=True) as store:
+        _warn_of_other_source(store, url)
+
+        async def bring(client: Client, verify: bool) -> Token:
+            with store.synchronising():
                 outcome = await Replica(
                     store,
                     client,
                     source=str(Address.parse(url)),
                     types=types,
                     allow_large_change=allow_large_change,
+                    verify=verify,
                 ).synchronise()
-                files = await trio.to_thread.run_sync(_bring_files, store, zones_dir)
-                if outcome.path is not SyncPath.NOTHING:
-                    _show(outcome, files, as_json)
-                await client.wait_for_commit(client_types, outcome.token, _POLL_S)
+                files = await trio.to_thread.run_sync(_bring_files, store, zones_dir, verify)
+            if outcome.path is not SyncPath.NOTHING or (files and files.written + files.removed):
+                _show(outcome, files, as_json)
+            return outcome.token
+
+        async def work(client: Client) -> None:
+            verify_next = verify
+            while True:
+                try:
+                    token = await bring(client, verify_next)
+                except (StoreError, FileFailed, Busy) as error:
+                    click.echo(f"syncclient: {printable(error)}; trying again", err=True)
+                    await trio.sleep(_RETRY_S)
+                else:
+                    verify_next = False
+                    client_types = types or store.clock().types or "*"
+                    await client.wait_for_commit(client_types, token, _POLL_S)
 
         with_client(url, password_file, work)
 

@@ -52,7 +52,7 @@ def with_client(url: str, password_file: Path | None, work: Callable[[Client], A
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Run async work; a group of errors becomes its first SyncError, Ctrl-C ends it cleanly."""
+    """Run async work; of a group of errors the first that can be told is raised, or Ctrl-C."""
 
     async def awaited() -> T:
         return await work()
@@ -60,7 +60,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     try:
         return trio.run(awaited)
     except BaseExceptionGroup as group:
-        for kind in (SyncError, KeyboardInterrupt):
+        for kind in (SyncError, KeyboardInterrupt, OSError):
             if (matched := group.subgroup(kind)) is not None:
                 error: BaseException = matched
                 while isinstance(error, BaseExceptionGroup):

@@ -218,6 +218,15 @@ def fsck(store_url: str, as_json: bool) -> int:
     return 0
 
 
+@syncd.command()
+@store_option
+def restored(store_url: str) -> None:
+    """Begin a new history: do this after putting a backup in place of the store."""
+    with _open(store_url) as store:
+        token = store.renew_epoch()
+    click.echo(f"a new history begins at {token}; every replica compares everything once")
+
+
 @syncd.group()
 def user() -> None:
     """Manage the users of the protocol."""

@@ -88,7 +88,7 @@ class _Demo:
         self._title("Break the replica's token on purpose; the resync finds and repairs it")
         self._syncclient("patch", f"syncd://alice@{address}", "example.net", stdin=_NET_PATCH)
         with Store.open(self._replica) as store:
-            store.lose_token()
+            store.renew_epoch()
         self._synchronise("resync", replica)
         self._title("Verify: both sides count and hash everything again")
         self._say(self._syncclient("verify", replica, "--store", self._replica))

@@ -1,7 +1,8 @@
 """Writing a store's objects into a folder, each file whole or not at all."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from syncd.store import Store
@@ -27,7 +28,7 @@ def export_objects(
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + _PART)
-        with part.open("wb") as file:
+        with part.open("wb") as file, _named(part):
             for content in contents:
                 file.write(content)
             file.flush()
@@ -39,3 +40,13 @@ def export_objects(
         count += 1
         progress(1)
     return count
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have an error of writing say which file it is about."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise

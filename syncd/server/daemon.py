@@ -19,6 +19,7 @@ import trio
 from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen
 from syncd.protocol.codes import Code
+from syncd.server.accept_failures import log_accept_failures_rarely
 from syncd.server.session import Session
 from syncd.store import Store
 from syncd.store.clock import check_writable
@@ -81,6 +82,7 @@ class Daemon:
         self._announced = (await self.in_thread(self.store.clock)).token
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_clock)
+            log_accept_failures_rarely()
             nursery.start_soon(trio.serve_listeners, self.serve, listeners)
             ready(listeners)
 
@@ -221,7 +223,10 @@ class Daemon:
             if not any(session.watched for session in self.sessions.values()):
                 continue
             try:
-                self.announce((await self.in_thread(self.store.clock)).token)
+                token = (await self.in_thread(self.store.clock)).token
+                if self._announced is not None and token.seq < self._announced.seq:
+                    self._announced = None  # a backup was put in place of the store
+                self.announce(token)
             except Exception:
                 log.exception("the clock cannot be read; watchers hear of no commits")
 

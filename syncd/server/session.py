@@ -21,6 +21,7 @@ from syncd.errors import (
     Refused,
     SyncError,
     TooBig,
+    file_failure,
 )
 from syncd.protocol.codes import Code
 from syncd.protocol.connection import ServerConnection
@@ -131,6 +132,10 @@ class Session:
         except SyncError as error:
             log.error("session %d: %s: %s", self.number, name, error)  # noqa: TRY400 (a trace says no more)
             await self._refuse(Code.INTERNAL_ERROR, str(error))
+        except OSError as error:  # a body that found no room in the folder for temporary files
+            failure = file_failure(error)
+            log.error("session %d: %s: %s", self.number, name, failure)  # noqa: TRY400
+            await self._refuse(failure.code, str(failure))
         except ConnectionLost:
             raise
         except Exception as error:

@@ -41,7 +41,7 @@ from syncd.content.versions import (
     split_digests,
 )
 from syncd.errors import Busy, MovedOn
-from syncd.store.bulk import Row, insert_rows, update_rows
+from syncd.store.bulk import Row, delete_rows, insert_rows, update_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
 from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
@@ -88,6 +88,8 @@ class Batch:
             self._swept = read_clock(connection).swept
         self.copies: Token | None = None
         """Of a replica's batch: the view that is being copied."""
+        self.rotten: frozenset[bytes] = frozenset()
+        """Digests of chunks that the store holds damaged: what comes takes their place."""
         self.warnings: list[str] = []
         self.changes = 0
         """Objects put or taken out so far."""
@@ -184,6 +186,10 @@ class Batch:
         # In the order of their index, in which they then fall on neighbouring pages.
         chunks = sorted(self._chunks.values(), key=itemgetter(0))
         insert_rows(connection, chunk, chunks, ignore_known=True)
+        replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
+        delete_rows(connection, chunk, ("digest",), replaced)
+        self.rotten -= self._chunks.keys()
+        insert_rows(connection, chunk, list(self._chunks.values()), ignore_known=True)
         insert_rows(connection, staged, self._staged)
         self._chunks.clear()
         self._staged.clear()
@@ -202,6 +208,7 @@ class Batch:
             present = lock_clock(connection)
             check_writable(present, self._now())
             self._write(connection)
+            self._check_whole(connection)
             self._check_swept(connection, present)
             seq, now = present.seq + 1, int(self._now())
             self._end_heads(connection, self._account(connection), seq)
@@ -211,6 +218,12 @@ class Batch:
             self._remove_staged(connection)
         self._flushed = False
         return Token(present.epoch, seq)
+
+    def _check_whole(self, connection: Connection) -> None:
+        """Raise Busy if gc took the batch for abandoned: the clock was set forward by days."""
+        held = select(func.count()).select_from(staged).where(staged.c.batch == self.id)
+        if connection.execute(held).scalar_one() != self.changes:
+            raise Busy("gc removed what was made ready to be written; try again")
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
         """If gc ran since the batch began, chunks that were taken for known may be gone."""

@@ -13,6 +13,9 @@ from syncd.content.tokens import Token
 from syncd.errors import Frozen, ReadOnly, StoreError
 from syncd.store.schema import clock
 
+_CLOCKS_APART_S = 5.0
+"""How far the clocks of two machines on one database may be apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -38,6 +41,12 @@ class Clock:
         if self.frozen_by is None or self.frozen_until is None:
             return 0.0
         return max(0.0, self.frozen_until - now)
+
+    def freeze_is_put_off(self, now: float) -> bool:
+        """Say whether a freeze would end later than it may: the system's clock was set back."""
+        if self.frozen_until is None or self.frozen_for is None:
+            return False
+        return self.freeze_left_s(now) > self.frozen_for + _CLOCKS_APART_S
 
 
 _COLUMNS = (

@@ -22,6 +22,7 @@ from syncd.store.servers import (
     schema_lock,
     set_up_server,
 )
+from syncd.store.sqlite_file import watch_file
 from syncd.store.url import parse_url, shown_url
 
 SCHEMA_REVISION = "0002"
@@ -52,11 +53,14 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 f"store {shown!r}: no database URL that can be used: a file has no host; it is "
                 "sqlite:///FILE, or sqlite:////FILE from the root"
             )
-        engine = create_engine(parsed)
+        waits = {} if "timeout" in parsed.query else {"timeout": LOCK_TIMEOUT_S}
+        engine = create_engine(parsed, connect_args=waits)
         file = parsed.database
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
         _set_up_sqlite(engine)
+        if file and Path(file).exists():
+            watch_file(engine, file, shown)
     else:
         engine = create_engine(parsed, **engine_arguments(parsed))
         set_up_server(engine)
@@ -76,9 +80,11 @@ def open_engine(url: str, *, create: bool) -> Engine:
 
 
 def _is_up_to_date(engine: Engine, shown: str) -> bool:
+    """Say whether there is nothing to write: a store that others keep locked, or that may only be
+    read, can be opened then."""
     with engine.connect() as connection:
         check_server(connection, shown)
-        if "alembic_version" not in inspect(connection).get_table_names():
+        if not inspect(connection).has_table("alembic_version"):
             return False
         return _revision(connection) == SCHEMA_REVISION
 
@@ -104,7 +110,6 @@ def _set_up_sqlite(engine: Engine) -> None:
         connection.isolation_level = None  # transactions begin where we say, see below
         cursor = connection.cursor()
         for setting in (
-            f"busy_timeout={LOCK_TIMEOUT_S * 1000}",
             "journal_mode=WAL",
             "synchronous=FULL",
             f"cache_size=-{_CACHE_KIB}",

@@ -6,12 +6,23 @@ before it.
 
 from syncd.errors import BrokenOff, Busy, StoreError, SyncError
 
-_LOCKED = frozenset({"55P03", 1205})
-"""PostgreSQL's SQLSTATE or MariaDB's number: a lock was not to be had in time."""
+_LOCKED = frozenset({"55P03", 1205, "SQLITE_BUSY", "SQLITE_LOCKED"})
+"""PostgreSQL's SQLSTATE, MariaDB's number or SQLite's name: a lock was not to be had in time."""
 _TOO_LONG = frozenset({"57014", 1969})
 """A statement took longer than it may."""
 _BROKEN_OFF = frozenset({"40001", "40P01", 1213, 1020})
 """A transaction was ended in favour of another: serialisation failure, deadlock."""
+
+_ADVICE = {
+    "SQLITE_FULL": "make room on its file system, then repeat; the store is as it was",
+    "SQLITE_IOERR": "look at the disk (room, quota, errors in the system's log), then repeat; the "
+    "store is as it was",
+    "SQLITE_READONLY": "make the file and its folder writable for this user, then repeat",
+    "SQLITE_CANTOPEN": "see that the folder is there and writable, and that file descriptors are "
+    "left (ulimit -n)",
+    "SQLITE_CORRUPT": "run `syncd fsck`; put a backup in its place, or bootstrap a replica anew",
+}
+"""By the name of SQLite's error code."""
 
 
 def failure_of(shown: str, error: BaseException | None) -> SyncError:
@@ -21,6 +32,8 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
     `shown` is the store's URL without its password.
     """
     number, reason = _read(error)
+    if isinstance(number, str) and number.startswith("SQLITE_"):
+        number = "_".join(number.split("_")[:2])  # without the extended part
     if number in _LOCKED:
         return Busy(
             f"store {shown}: another process keeps it locked; nothing was changed, try again"
@@ -32,7 +45,8 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
             f"store {shown}: the database preferred another transaction; nothing was changed, "
             "try again"
         )
-    return StoreError(f"store {shown}: {reason}")
+    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
+    return StoreError(f"store {shown}: {reason}{advice}")
 
 
 def _read(error: BaseException | None) -> tuple[str | int | None, str]:
@@ -40,4 +54,5 @@ def _read(error: BaseException | None) -> tuple[str | int | None, str]:
     match error.args if error is not None else ():
         case int(number), str(reason):  # PyMySQL's
             return number, " ".join(reason.split())
-    return getattr(error, "sqlstate", None), " ".join(str(error).split())
+    name = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
+    return name, " ".join(str(error).split())

@@ -4,7 +4,7 @@ to it."""
 from sqlalchemy import Engine, update
 
 from syncd.errors import Frozen
-from syncd.store.clock import Clock, check_writable, freeze_text, lock_clock
+from syncd.store.clock import Clock, check_writable, freeze_text, lock_clock, read_clock
 from syncd.store.engine import WRITE
 from syncd.store.schema import clock
 
@@ -36,6 +36,18 @@ def keep_frozen(engine: Engine, holder: str, now: float) -> bool:
             .values(frozen_until=now + clock.c.frozen_for)
         )
         return changed.rowcount == 1
+
+
+def set_end_anew(engine: Engine, now: float) -> Clock:
+    """Have a freeze end as late as it may from `now` on, whatever the clock said when it was made;
+    return the clock.
+
+    Without it, a clock that is set back by an hour would freeze the source for an hour more.
+    """
+    with engine.execution_options(**WRITE).begin() as connection:
+        if lock_clock(connection).freeze_is_put_off(now):
+            connection.execute(update(clock).values(frozen_until=now + clock.c.frozen_for))
+        return read_clock(connection)
 
 
 def release(engine: Engine, holder: str | None) -> bool:

@@ -1,7 +1,8 @@
 """fsck: everything is hashed again, and whatever the store says twice is compared."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from zlib import crc32
 
 from sqlalchemy import Connection, Engine, RowMapping, func, select
@@ -32,6 +33,38 @@ class Damage:
 
     where: str
     what: str
+    chunk: bytes | None = None
+    """Digest of the chunk that is rotten or missing."""
+    object: tuple[str, str] | None = None
+    """Type and name of the object whose version is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """What has to be fetched again to make a damaged replica good."""
+
+    chunks: frozenset[bytes]
+    """Digests of those that are rotten or missing."""
+    objects: frozenset[tuple[str, str]]
+    """Those that are wrong themselves, or are made of such chunks."""
+
+
+def find_damaged(engine: Engine) -> Damaged | None:
+    """Check a store; return what is damaged, None if it is sound."""
+    damages = list(check(engine))
+    if not damages:
+        return None
+    chunks = frozenset(damage.chunk for damage in damages if damage.chunk is not None)
+    objects = {damage.object for damage in damages if damage.object is not None}
+    with engine.connect() as connection:
+        for kind, name, own in connection.execute(
+            select(version.c.type, version.c.name, version.c.chunks)
+            .where(version.c.until.is_(None))
+            .execution_options(yield_per=_PAGE_ROWS)
+        ):
+            if not chunks.isdisjoint(split_digests(own)):
+                objects.add((kind, name))
+    return Damaged(chunks, frozenset(objects))
 
 
 def check(engine: Engine) -> Iterator[Damage]:
@@ -55,12 +88,12 @@ def _check_chunks(connection: Connection, sizes: dict[bytes, int]) -> Iterator[D
         try:
             content = decompress(body, MAX_CHUNK_BYTES)
         except VerificationFailed as error:
-            yield Damage(where, str(error))
+            yield Damage(where, str(error), chunk=digest)
             continue
         if chunk_digest(content) != digest:
-            yield Damage(where, "its content has another SHA-256")
+            yield Damage(where, "its content has another SHA-256", chunk=digest)
         elif len(content) != size:
-            yield Damage(where, f"has {len(content)} bytes, not {size}")
+            yield Damage(where, f"has {len(content)} bytes, not {size}", chunk=digest)
 
 
 def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator[Damage]:
@@ -70,24 +103,25 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
     for found in pages(connection, select(version), key, _PAGE_ROWS):
         row = found._mapping
         where = f"{row['type']} {row['name']} of commit {row['seq']}"
+        wrong = partial(Damage, where, object=(row["type"], row["name"]))
         digests = split_digests(row["chunks"])
         missing = [digest for digest in digests if digest not in sizes]
         for digest in missing:
-            yield Damage(where, f"chunk {digest.hex()} is missing")
+            yield wrong(f"chunk {digest.hex()} is missing", chunk=digest)
         if object_digest(row["chunks"]) != row["digest"]:
-            yield Damage(where, "its digest is not that of its chunks")
+            yield wrong("its digest is not that of its chunks")
         if not missing:
             if sum(sizes[digest] for digest in digests) != row["size"]:
-                yield Damage(where, "its size is not that of its chunks")
+                yield wrong("its size is not that of its chunks")
             else:
-                yield from _check_content(connection, where, row)
+                yield from _check_content(connection, wrong, row)
         kind, name, until = previous
         if (kind, name) == (row["type"], row["name"]) and (until is None or until > row["seq"]):
-            yield Damage(where, "begins before the version before it ends")
+            yield wrong("begins before the version before it ends")
         if row["seq"] > clock.seq or (row["until"] is not None and row["until"] > clock.seq):
-            yield Damage(where, f"is of a commit after {clock.seq}, the last")
+            yield wrong(f"is of a commit after {clock.seq}, the last")
         if row["until"] is not None and row["until"] <= row["seq"]:
-            yield Damage(where, f"ends at commit {row['until']}, before it begins")
+            yield wrong(f"ends at commit {row['until']}, before it begins")
         previous = (row["type"], row["name"], row["until"])
     key = [staged.c.batch, staged.c.type, staged.c.name]
     statement = select(*key, staged.c.chunks).where(staged.c.chunks.is_not(None))
@@ -97,7 +131,9 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
                 yield Damage(f"staged {name}", f"chunk {digest.hex()} is missing")
 
 
-def _check_content(connection: Connection, where: str, row: RowMapping) -> Iterator[Damage]:
+def _check_content(
+    connection: Connection, wrong: Callable[[str], Damage], row: RowMapping
+) -> Iterator[Damage]:
     """Compare CRC-32 and lines with the content; what is damaged in it is reported already."""
     has_lines = data_type(row["type"]).has_lines
     checksum = lines = 0
@@ -116,9 +152,9 @@ def _check_content(connection: Connection, where: str, row: RowMapping) -> Itera
             checksum = crc32(content, checksum)
             lines += content.count(b"\n") if has_lines else 0
     if checksum != row["crc32"]:
-        yield Damage(where, "its CRC-32 is not that of its content")
+        yield wrong("its CRC-32 is not that of its content")
     elif lines != row["lines"]:
-        yield Damage(where, "its lines are not those of its content")
+        yield wrong("its lines are not those of its content")
 
 
 def _check_tally(connection: Connection) -> Iterator[Damage]:

@@ -16,7 +16,7 @@ from syncd.errors import Busy, VerificationFailed
 from syncd.store.batch import HEAD_KEY, Batch, Clockwork
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
-from syncd.store.schema import batch, clock, commit, staged, tally, version
+from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
 from syncd.store.view import VERSION_COLUMNS, as_version
 
 REPLICA_BATCH = "replica"
@@ -138,6 +138,8 @@ class ReplicaBatch(Batch):
             connection.execute(delete(commit).where(commit.c.seq == seq))
             insert_rows(connection, commit, [(seq, int(self._now()), source, "copied")])
             self._remove_staged(connection)
+            left = [(digest,) for digest in self.rotten]  # only history was made of these
+            delete_rows(connection, chunk, ("digest",), left)
         self.changes = 0
 
     def _check_staged(self, connection: Connection, present: Clock, seq: int) -> None:

@@ -15,6 +15,9 @@ from syncd.store.schema import batch, chunk, clock, commit, staged, version
 STALE_BATCH_S = 24 * 3600
 """A batch untouched for a day was left behind by its process."""
 
+_SET_BACK_S = 24 * 3600
+"""A commit later than this from now was not made before the clock was set back: it was wrong."""
+
 _PASS_DIGESTS = 200_000
 """Digests held in memory at once: some 20 MiB."""
 
@@ -33,9 +36,9 @@ class Swept:
 def collect(engine: Engine, *, keep_seq: int | None, keep_since: int | None, now: float) -> Swept:
     """Raise the floor and remove what lies below it.
 
-    The floor becomes `keep_seq`, or the last commit made before `keep_since` (seconds since 1970),
-    so that everything since then can be read. It never goes down or beyond the head. Raises
-    IllegalValue.
+    The floor becomes `keep_seq`, or the last commit before the first that was made at `keep_since`
+    (seconds since 1970) or later: so everything since then can be read, also where the clock was
+    set back in between. It never goes down or beyond the head. Raises IllegalValue.
     """
     with engine.execution_options(**WRITE).begin() as connection:
         present = lock_clock(connection)
@@ -45,7 +48,13 @@ def collect(engine: Engine, *, keep_seq: int | None, keep_since: int | None, now
                 raise IllegalValue(f"commit {keep_seq} does not exist; the last is {present.seq}")
             floor = max(floor, keep_seq)
         if keep_since is not None:
-            before = select(func.max(commit.c.seq)).where(commit.c.at < keep_since)
+            since = select(func.min(commit.c.seq)).where(
+                commit.c.at >= keep_since, commit.c.at <= now + _SET_BACK_S
+            )
+            first = connection.execute(since).scalar()
+            before = select(func.max(commit.c.seq)).where(
+                commit.c.seq < (present.seq + 1 if first is None else first)
+            )
             floor = max(floor, connection.execute(before).scalar() or 0)
         versions = connection.execute(delete(version).where(version.c.until <= floor)).rowcount
         commits = connection.execute(delete(commit).where(commit.c.seq < floor)).rowcount

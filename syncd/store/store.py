@@ -4,6 +4,7 @@ threads."""
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -14,10 +15,11 @@ from syncd.errors import AlreadyExists, BrokenOff, MovedOn, NoSuchObject, SyncEr
 from syncd.store import freeze, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
-from syncd.store.clock import Clock, read_clock
+from syncd.store.clock import Clock, lock_clock, read_clock
 from syncd.store.delta import Change, changes
 from syncd.store.engine import WRITE, open_engine
-from syncd.store.fsck import Damage, check
+from syncd.store.fsck import Damage, Damaged, check, find_damaged
+from syncd.store.lock import sole_synchronisation
 from syncd.store.replica import ReplicaBatch
 from syncd.store.schema import clock, commit, tally, version
 from syncd.store.url import shown_url
@@ -100,7 +102,10 @@ class Store:
     def clock(self) -> Clock:
         """Return where the store stands."""
         with self.engine.connect() as connection:
-            return read_clock(connection)
+            present = read_clock(connection)
+        if present.freeze_is_put_off(self.now()):
+            return freeze.set_end_anew(self.engine, self.now())
+        return present
 
     def view(self, seq: int | None = None) -> View:
         """Return the view at a commit, the last if None. Raises ViewGone if it is not held."""
@@ -109,9 +114,10 @@ class Store:
             seq = present.seq
         if not present.floor <= seq <= present.seq:
             raise ViewGone(f"commit {seq} is not held: there are {present.floor} to {present.seq}")
-        with self.engine.connect() as connection:
-            if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
-                raise ViewGone(f"this replica never stood at commit {seq}")
+        if seq < present.seq:
+            with self.engine.connect() as connection:
+                if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
+                    raise ViewGone(f"this replica never stood at commit {seq}")
         return View(self.engine, Token(present.epoch, seq))
 
     def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
@@ -215,11 +221,21 @@ class Store:
         """Return the batch of a replica, with what an interrupted process left in it."""
         return ReplicaBatch(self.engine, now=self.now)
 
-    def lose_token(self) -> None:
-        """Forget where a replica stands, so that the next resync compares everything."""
+    def synchronising(self) -> AbstractContextManager[None]:
+        """See lock.sole_synchronisation."""
+        return sole_synchronisation(self.engine)
+
+    def renew_epoch(self) -> Token:
+        """Begin a new history at the present commit, and return its token.
+
+        Every token given so far is lost: whoever has one compares everything once. The history
+        before stays readable here.
+        """
         with self.engine.execution_options(**WRITE).begin() as connection:
-            epoch = secrets.token_hex(8)
-            connection.execute(update(clock).values(epoch=epoch))
+            seq = lock_clock(connection).seq
+            token = Token(secrets.token_hex(8), seq)
+            connection.execute(update(clock).values(epoch=token.epoch))
+            return token
 
     # Freeze, retention, checking
 
@@ -246,3 +262,7 @@ class Store:
     def fsck(self) -> Iterator[Damage]:
         """See fsck.check."""
         return check(self.engine)
+
+    def find_damaged(self) -> Damaged | None:
+        """See fsck.find_damaged."""
+        return find_damaged(self.engine)

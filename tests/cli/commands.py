@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,16 +36,21 @@ class Done:
         return json.loads(self.out)
 
 
-def start(*arguments: str | Path, stdin: Any = subprocess.DEVNULL) -> "subprocess.Popen[str]":
-    """Start `syncd ...` or `syncclient ...`."""
+def start(
+    *arguments: str | Path,
+    stdin: Any = subprocess.DEVNULL,
+    within: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> "subprocess.Popen[str]":
+    """Start `syncd ...` or `syncclient ...`, as an argument of the command `within`."""
     program, *rest = (str(argument) for argument in arguments)
     return subprocess.Popen(
-        [str(BIN / program), *rest],
+        [*within, str(BIN / program), *rest],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": str(BIN), "SYNC_PASSWORD": PASSWORD, "COLUMNS": "200"},
+        env={"PATH": str(BIN), "SYNC_PASSWORD": PASSWORD, "COLUMNS": "200"} | dict(variables or {}),
     )
 
 
@@ -58,18 +63,26 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
     return Done(process.returncode, out, err)
 
 
-def run(*arguments: str | Path, status: int = 0, stdin: str | None = None) -> Done:
+def run(
+    *arguments: str | Path,
+    status: int = 0,
+    stdin: str | None = None,
+    within: Sequence[str] = (),
+) -> Done:
     """Run a command to its end; it must end with `status`, and never in a traceback."""
-    process = start(*arguments, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    piped = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    process = start(*arguments, stdin=piped, within=within)
     done = finish(process, stdin)
     assert "Traceback" not in done.err, done.err
     assert done.status == status, done
     return done
 
 
-def refused(*arguments: str | Path, status: int, stdin: str | None = None) -> str:
+def refused(
+    *arguments: str | Path, status: int, stdin: str | None = None, within: Sequence[str] = ()
+) -> str:
     """Run a command that has to be refused with one line; return that line."""
-    done = run(*arguments, status=status, stdin=stdin)
+    done = run(*arguments, status=status, stdin=stdin, within=within)
     lines = done.err.splitlines()
     assert lines, done
     if status != 2:
@@ -80,8 +93,12 @@ def refused(*arguments: str | Path, status: int, stdin: str | None = None) -> st
 class Serving:
     """`syncd serve` in a process of its own."""
 
-    def __init__(self, store: str) -> None:
-        self.process = start("syncd", "serve", "--store", store, "--port", "0")
+    def __init__(
+        self, store: str, within: Sequence[str] = (), variables: Mapping[str, str] | None = None
+    ) -> None:
+        self.process = start(
+            "syncd", "serve", "--store", store, "--port", "0", within=within, variables=variables
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if "syncd is ready: " not in line:

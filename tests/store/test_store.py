@@ -345,7 +345,7 @@ def run_threads(works: list[Callable[[], None]]) -> None:
 def test_a_store_that_lost_its_token_keeps_its_objects(store: Store) -> None:
     put(store, "a", b"content")
     before, token = held(store.view()), store.clock().token
-    store.lose_token()
+    store.renew_epoch()
     assert store.clock().epoch != token.epoch
     assert held(store.view()) == before
     with pytest.raises(TokenLost, match="another history"):

@@ -56,7 +56,7 @@ def with_old_token(tmp_path: Path, source: Store) -> Store:
 def with_lost_token(tmp_path: Path, source: Store) -> Store:
     """A replica that has to be repaired."""
     store = with_old_token(tmp_path, source)
-    store.lose_token()
+    store.renew_epoch()
     return store
 
 

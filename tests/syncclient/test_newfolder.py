@@ -1,6 +1,5 @@
 """A new folder of zone files: whole, in its place at once, or not there at all."""
 
-import errno
 import io
 import os
 import signal
@@ -11,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncclient import filewriter
-from syncclient.newfolder import STATE, NewFolder, fresh_path
+from syncclient.folderstate import STATE, FolderState
+from syncclient.newfolder import NewFolder, fresh_path
 from syncd.content.tokens import Token
+from syncd.errors import FileFailed
 
-TOKEN = Token("0123456789abcdef", 7)
+STATE_THEN = FolderState(Token("0123456789abcdef", 7), 42)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -26,13 +27,14 @@ def test_the_folder_appears_with_all_its_files(tmp_path: Path) -> None:
     folder.take([("a.example.", b"1\n"), ("a.example.", b"2\n"), ("b/c.example.", b"")])
     folder.take([("b/c.example.", b"3\n"), (".", b"4\n")])
     assert not (tmp_path / "zones").exists()
-    folder.put_in_place(TOKEN)
+    folder.put_in_place(STATE_THEN)
     assert files_in(tmp_path / "zones") == {
         "a.example.zone": b"1\n2\n",
         "b%2Fc.example.zone": b"3\n",
         "root.zone": b"4\n",
-        STATE: f"{TOKEN}\n".encode(),
+        STATE: (tmp_path / "zones" / STATE).read_bytes(),
     }
+    assert FolderState.read(tmp_path / "zones") == STATE_THEN
     assert folder.written == 3
     assert not fresh_path(tmp_path / "zones").exists()
 
@@ -49,7 +51,7 @@ def test_what_an_interrupted_run_left_is_not_taken_over(tmp_path: Path) -> None:
     left.mkdir()
     (left / "old.zone").write_text("old")
     folder = NewFolder(tmp_path / "zones")
-    folder.put_in_place(TOKEN)
+    folder.put_in_place(STATE_THEN)
     assert set(files_in(tmp_path / "zones")) == {STATE}
 
 
@@ -57,9 +59,8 @@ def test_a_file_that_cannot_be_made_is_an_error_with_its_reason(tmp_path: Path) 
     folder = NewFolder(tmp_path / "zones")
     folder.take([("a" * 300, b"x")])  # longer than a file's name may be
     folder.take([("b.", b"x")])
-    with pytest.raises(OSError, match="too long") as caught:
-        folder.put_in_place(TOKEN)
-    assert caught.value.errno == errno.ENAMETOOLONG
+    with pytest.raises(FileFailed, match="too long"):
+        folder.put_in_place(STATE_THEN)
     folder.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -69,8 +70,8 @@ def test_a_writer_that_was_killed_is_an_error(tmp_path: Path) -> None:
     os.kill(folder._writer.pid, signal.SIGKILL)
     for _ in range(50):
         folder.take([("a.", b"x" * 100_000)])
-    with pytest.raises(OSError, match="has failed"):
-        folder.put_in_place(TOKEN)
+    with pytest.raises(FileFailed, match="has failed"):
+        folder.put_in_place(STATE_THEN)
     folder.discard()
     assert list(tmp_path.iterdir()) == []
 

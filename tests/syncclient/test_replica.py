@@ -110,7 +110,7 @@ def added(store: Store) -> None:
 
 
 def lost(store: Store) -> None:
-    store.lose_token()
+    store.renew_epoch()
 
 
 def tally_wrong(store: Store) -> None:
@@ -144,7 +144,7 @@ def test_whatever_is_wrong_with_a_replica_is_repaired(
 def test_a_repair_costs_bytes_in_proportion_to_the_difference(
     source: Store, replica: Store
 ) -> None:
-    replica.lose_token()
+    replica.renew_epoch()
     put(source, "f05", b"changed")
     outcome = synchronise(source, replica)
     assert outcome.path is SyncPath.REPAIR
@@ -156,7 +156,7 @@ def test_a_repair_fetches_only_the_chunks_that_are_missing(source: Store, replic
     chunks = [random.Random(at).randbytes(4000) for at in range(40)]
     chunks[7] = random.Random(77).randbytes(4000)
     put(source, "large", *chunks)
-    replica.lose_token()
+    replica.renew_epoch()
     outcome = synchronise(source, replica)
     assert (outcome.path, outcome.changed) == (SyncPath.REPAIR, 1)
     assert outcome.bytes_down < 8000
@@ -173,7 +173,7 @@ def test_a_source_that_was_restored_from_a_backup_is_followed(
     synchronise(source, replica)
     copy_database(store_url(tmp_path, "backup"), store_url(tmp_path, "source"))
     if tells:
-        source.lose_token()
+        source.renew_epoch()
     assert source.clock().seq < replica.clock().seq
     assert synchronise(source, replica).path is SyncPath.REPAIR
     assert_same(replica, source, repaired=True)
@@ -261,7 +261,7 @@ def test_a_repair_is_guarded_as_well(source: Store, replica: Store) -> None:
     before = held(replica.view())
     for number in range(7):
         put(source, f"f{number:02}", b"changed")
-    replica.lose_token()
+    replica.renew_epoch()
     with pytest.raises(LargeChangeRefused, match="0 would go and 7 be replaced"):
         synchronise(source, replica)
     assert held(replica.view()) == before

@@ -90,7 +90,7 @@ class History:
         """Sometimes whoever restores it does not think of the token."""
         copy_database(store_url(self.folder, "backup"), store_url(self.folder, "source"))
         if number % 3:
-            self.source.lose_token()
+            self.source.renew_epoch()
 
     # What happens at the replica
 
@@ -126,7 +126,7 @@ class History:
 
     def lose_token(self, number: int) -> None:
         if self.replica.clock().source is not None:
-            self.replica.lose_token()
+            self.replica.renew_epoch()
 
     def gc_replica(self, number: int) -> None:
         self.replica.collect(keep_seq=self.replica.clock().seq)

@@ -121,7 +121,7 @@ def test_a_delta_or_repair_that_was_cut_changes_nothing_and_is_made_good(
     for number in range(3):
         put(source, f"f{number:02}", random.Random(number).randbytes(3000))
     if after_bytes % 1000:
-        replica.lose_token()
+        replica.renew_epoch()
         before = held(replica.view()), replica.clock()
     cut_into(source, replica, after_bytes, broken=False)
     assert (held(replica.view()), replica.clock()) == before
@@ -141,7 +141,7 @@ def test_what_a_killed_process_staged_does_not_stand_in_the_way(
     killed.add_gone("files", "f06")
     killed.flush()
     if first == "repair":
-        replica.lose_token()
+        replica.renew_epoch()
     assert synchronise(source, replica).path is SyncPath(first)
     assert_same(replica, source)
 
@@ -172,7 +172,7 @@ def test_two_clients_at_once_on_one_replica_leave_nothing_wrong(
                 put(source, f"f{number:02}", b"changed")
             put(source, "large", *(random.Random(at).randbytes(4000) for at in range(9, 30)))
         if state == "lost":
-            replica.lose_token()
+            replica.renew_epoch()
         unforeseen: list[BaseException] = []
 
         def run() -> None:
