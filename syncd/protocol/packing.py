@@ -9,9 +9,7 @@ from typing import Any
 import msgpack
 
 from syncd.errors import ProtocolViolation
-
-_MAX_ELEMENTS = 1 << 17
-"""Elements of one array or map: a block of 512 KiB in elements of at least four bytes."""
+from syncd.protocol.limits import MAX_ELEMENTS
 
 
 def pack(value: Any) -> bytes:
@@ -30,8 +28,8 @@ def unpack(data: bytes) -> Any:
             data,
             raw=False,
             strict_map_key=False,
-            max_array_len=_MAX_ELEMENTS,
-            max_map_len=_MAX_ELEMENTS,
+            max_array_len=MAX_ELEMENTS,
+            max_map_len=MAX_ELEMENTS,
             max_ext_len=0,
         )
     except (ValueError, msgpack.UnpackException, RecursionError, TypeError) as error:
