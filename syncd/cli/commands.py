@@ -1,10 +1,9 @@
 """The commands of `syncd`; each opens the store it is given and says what it did."""
 
-import logging
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,20 +52,35 @@ def init(store_url: str) -> None:
 
 
 @syncd.command()
-@store_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5040, show_default=True, help="Port; 0 picks a free one.")
-@click.option("--verbose", is_flag=True, help="Log every session to standard error.")
-def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
-    """Serve the store until interrupted."""
-    from syncd.cli.serving import serve_store
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Configuration, TOML; --print-config shows one.",
+)
+@click.option(
+    "--store",
+    "store_url",
+    envvar="SYNCD_STORE",
+    metavar="URL",
+    help="[store] url (or SYNCD_STORE).",
+)
+@click.option("--host", help="[listen] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="[listen] port; 0 picks a free one.")
+@click.option("--verbose", is_flag=True, help='[log] level = "debug".')
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="[log] format.")
+@click.option(
+    "--print-config", is_flag=True, help="Print the configuration as a commented file, and end."
+)
+def serve(print_config: bool, **options: Any) -> None:
+    """Serve the store until interrupted. Options come before what the file says."""
+    from syncd.cli.serving import read_config, serve_store
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    with _open(store_url) as store:
-        serve_store(store, host, port)
+    config = read_config(**options)
+    if print_config:
+        click.echo(config.text(), nl=False)
+    else:
+        serve_store(config)
 
 
 @syncd.command()

@@ -2,11 +2,11 @@
 
 Between commands the session may send notices (902); never inside an answer. Every refusal becomes
 one 5xx line that says what to do; anything unforeseen is logged with its trace and becomes a 510.
+A client that keeps the session waiting for too long is told so, and the session ends.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from tempfile import SpooledTemporaryFile
@@ -26,12 +26,17 @@ from syncd.protocol.codes import Code
 from syncd.protocol.connection import ServerConnection
 from syncd.protocol.events import BadLine, Body, BodyEnd, ClientSaid, Closed, Command
 from syncd.protocol.states import State
+from syncd.server.journal import Journal
+from syncd.server.notices import Notices
+from syncd.server.patience import Bound, Farewell, Patience
 from syncd.server.registry import VERBS
+from syncd.server.transport import StalledError, say_farewell
 from syncd.store import Clock
 from syncd.types import Role
 
 if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
+    from syncd.server.requests import SyncRequest
 
 _RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 64 * 1024
@@ -44,8 +49,6 @@ _READ_AHEAD_BYTES = 64 * 1024
 """What a client may send ahead while its SNGL waits, and its leaving is still noticed."""
 _KEEP_FROZEN_S = 0.25
 """How often a freeze's holder puts off its end inside one long answer."""
-
-log = logging.getLogger("syncd.session")
 
 
 class ConnectionLost(Exception):
@@ -61,9 +64,16 @@ class Session:
         self.peer = peer
         self.since = daemon.store.now()
         self.last_verb = ""
+        self.last_code = 0
+        self.last_request: SyncRequest | None = None
+        self.bytes_received = 0
+        self.bytes_sent = 0
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
+        self.logins = 0
+        self.role_checked = False
+        """Whether the role was looked up again since the login."""
         self.wants_notices = False
         self.watched: frozenset[str] = frozenset()
         self.holds_freeze = False
@@ -73,10 +83,12 @@ class Session:
         self._scope = trio.CancelScope()
         self._stream = stream
         self._connection = ServerConnection()
-        self._notices: list[str] = []
-        self._notice_queued = trio.Event()
+        self._notices = Notices()
         self._may_notify = trio.Event()
         self._sending = trio.Lock()
+        self._patience = Patience(daemon.limits)
+        self._waiting: trio.CancelScope | None = None
+        self.journal = Journal(self, daemon.slow_command_s)
 
     @property
     def holder(self) -> str:
@@ -91,25 +103,42 @@ class Session:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._send_notices)
-                    await self._serve()
+                    try:
+                        await self._serve()
+                    except Farewell as farewell:
+                        self.journal.farewell(farewell)
+                        await self._say_farewell(farewell)
                     nursery.cancel_scope.cancel()
+        except* StalledError:
+            self.journal.ends("the client does not read")
+            self.journal.limit_hit("stall_s", "the client does not read")
         except* (ConnectionLost, trio.BrokenResourceError, trio.ClosedResourceError):
-            log.debug("session %d: the client is gone", self.number)
+            self.journal.left()
 
     async def _serve(self) -> None:
         self.reply(Code.OK, "syncd ready")
         await self.flush()
         while not self.quitting:
+            self.daemon.check_running()
             match await self._next_event():
                 case Closed():
                     return
                 case BadLine(code, reason):
                     self.reply(code, reason)
+                    await self.flush()
                 case Command(verb, argument):
-                    await self._run_verb(verb, argument)
+                    with self.journal.command(verb):
+                        await self._run_verb(verb, argument)
+                        await self.flush()
                 case Body() | BodyEnd():
                     raise AssertionError("the core gives bodies only where one was asked for")
-            await self.flush()
+            self._patience.command_ended()
+        self.journal.ends("the session said goodbye")
+
+    async def _say_farewell(self, farewell: Farewell) -> None:
+        self._connection.send_farewell(farewell.code, farewell.text)
+        async with self._sending:
+            await say_farewell(self._stream, self._connection.data_to_send())
 
     async def _run_verb(self, name: str, argument: str) -> None:
         try:
@@ -118,26 +147,44 @@ class Session:
                 raise NotSupported(f"{name!r:.40} is no verb here; HELP lists them")
             self.last_verb = name
             if verb.role is not None:
-                if self.role is None:
-                    raise NotLoggedIn(f"{name} needs a login: USER name, PASS password")
-                if self.role < verb.role:
-                    raise HigherAccessRequired(
-                        f"{name} needs the role {verb.role.label}, yours is {self.role.label}"
-                    )
+                self.check_role(verb.role, name)
             await self._keep_frozen()
             await verb.run(self, argument)
         except Refused as error:
             await self._refuse(error.code, str(error))
         except SyncError as error:
-            log.error("session %d: %s: %s", self.number, name, error)  # noqa: TRY400 (a trace says no more)
+            self.journal.failed(name, str(error))
             await self._refuse(Code.INTERNAL_ERROR, str(error))
-        except ConnectionLost:
+        except (ConnectionLost, Farewell):
             raise
         except Exception as error:
             if isinstance(error, (trio.BrokenResourceError, trio.ClosedResourceError)):
                 raise
-            log.exception("session %d: %s failed", self.number, name)
+            self.journal.failed_unforeseen(name)
             await self._refuse(Code.INTERNAL_ERROR, f"{name} failed; the server's log says why")
+
+    def check_role(self, least: Role, what: str) -> None:
+        """Raise NotLoggedIn or HigherAccessRequired if the user may not do `what` (any more)."""
+        if self.role is None:
+            raise NotLoggedIn(f"{what} needs a login: USER name, PASS password")
+        if self.role < least:
+            raise HigherAccessRequired(
+                f"{what} needs the role {least.label}, yours is {self.role.label}"
+            )
+
+    def log_in(self, user: str, role: Role) -> None:
+        """Take a user's name and role."""
+        self.user, self.role = user, role
+        self.logins += 1
+        self.role_checked = False
+
+    def log_out(self) -> None:
+        """Forget who it is, and what was asked for in that name."""
+        self.user = self.role = self.claimed_user = None
+        self.watched = frozenset()
+        self._notices.drop()
+        self._patience.logged_out()
+        self.look_again()
 
     async def _refuse(self, code: int, text: str) -> None:
         """Answer 5xx; inside a listing, where that is impossible, end the connection instead.
@@ -155,12 +202,19 @@ class Session:
 
     def end(self) -> None:
         """End the session from outside (TERM)."""
+        self.journal.ends("ended by TERM")
         self._scope.cancel()
+
+    def look_again(self) -> None:
+        """Have a session that waits for a command look whether it may go on waiting."""
+        if self._waiting is not None and self._connection.state is State.COMMAND:
+            self._waiting.cancel()
 
     # Answers
 
     def reply(self, code: int, text: str = "") -> None:
         """Queue a reply line."""
+        self.last_code = code
         self._connection.send_reply(code, text)
 
     def reply_nothing(self) -> None:
@@ -193,6 +247,7 @@ class Session:
             data = self._connection.data_to_send()
             if data:
                 await self._stream.send_all(data)
+                self.bytes_sent += len(data)
 
     # Bodies
 
@@ -203,8 +258,9 @@ class Session:
         Raises TooBig. The body is read to its end before the block of the context begins, also when
         it is refused.
         """
-        if size_bytes is not None and size_bytes > self.daemon.max_body_bytes:
-            raise TooBig(f"size={size_bytes}: at most {self.daemon.max_body_bytes} bytes are taken")
+        limit_bytes = self.daemon.limits.max_body_bytes
+        if size_bytes is not None and size_bytes > limit_bytes:
+            raise TooBig(f"size={size_bytes}: at most {limit_bytes} bytes are taken")
         if size_bytes is None:
             self.reply(Code.SEND_LISTING, "send lines, end with 000")
         else:
@@ -216,21 +272,29 @@ class Session:
             def take(data: bytes) -> None:
                 nonlocal received
                 received += len(data)
-                if received <= self.daemon.max_body_bytes:
+                if received <= limit_bytes:
                     spool.write(data)
 
             await self._read_body(take)
-            if received > self.daemon.max_body_bytes:
-                raise TooBig(f"at most {self.daemon.max_body_bytes} bytes are taken")
+            if received > limit_bytes:
+                raise TooBig(f"at most {limit_bytes} bytes are taken")
             spool.seek(0)
             yield spool
 
     async def _read_body(self, take: Callable[[bytes], object]) -> None:
-        """Read the body that is under way to its end; then raise Refused if it was not readable."""
+        """Read the body that is under way to its end; then raise Refused if it was not readable.
+
+        Raises Farewell for one that is over twice its limit: it may never end.
+        """
+        self._patience.body_began()
+        most_bytes = 2 * self.daemon.limits.max_body_bytes
         while True:
             match await self._next_event():
                 case Body(data):
                     take(data)
+                    most_bytes -= len(data)
+                    if most_bytes < 0:
+                        raise Farewell("max_body_bytes", Code.TOO_BIG, "the body does not end")
                 case BodyEnd(None):
                     return
                 case BodyEnd(BadLine(reason=reason)):
@@ -245,13 +309,37 @@ class Session:
                 return event
             if self._connection.state is State.COMMAND:
                 self._may_notify.set()
-            data = await self._stream.receive_some(_RECEIVE_BYTES)
+            data = await self._receive()
             if self._connection.state is State.COMMAND:
                 self._may_notify = trio.Event()
             if data:
-                self._connection.receive_data(bytes(data))
+                self._connection.receive_data(data)
             else:
                 self._connection.receive_eof()
+
+    async def _receive(self) -> bytes:
+        """Return what the client sends next, b"" at its end. Raises Farewell if it takes too
+        long."""
+        while True:
+            bound = self._bound()
+            if bound.at <= trio.current_time():
+                raise Farewell(bound.limit, bound.code, bound.text)
+            with trio.CancelScope(deadline=bound.at) as self._waiting:
+                data = bytes(await self._stream.receive_some(_RECEIVE_BYTES))
+                self.bytes_received += len(data)
+                self._patience.received(len(data))
+                return data
+            if self._connection.state is State.COMMAND:
+                self.daemon.check_running()
+
+    def _bound(self) -> Bound:
+        if self._connection.state is not State.COMMAND:
+            return self._patience.for_body()
+        return self._patience.for_command(
+            in_line=self._connection.in_line,
+            logged_in=self.user is not None,
+            may_be_quiet=self.wants_notices or self.holds_freeze,
+        )
 
     async def left(self) -> None:
         """Return once the client has ended the connection, or its side of it.
@@ -275,25 +363,20 @@ class Session:
 
     def notify(self, text: str, *, replaces: tuple[str, ...]) -> None:
         """Queue a notice, in place of those still queued that begin with `replaces`."""
-        if not self.wants_notices:
-            return
-        self._notices = [queued for queued in self._notices if not queued.startswith(replaces)]
-        self._notices.append(text)
-        self._notice_queued.set()
+        if self.wants_notices:
+            self._notices.add(text, replaces=replaces)
 
     def drop_notices(self) -> None:
         """Forget what is queued: the client does not want it any more."""
-        self._notices.clear()
+        self._notices.drop()
 
     async def _send_notices(self) -> None:
         while True:
-            await self._notice_queued.wait()
+            await self._notices.wait()
             await self._may_notify.wait()
             if self._connection.state is not State.COMMAND:
                 continue
-            queued, self._notices = self._notices, []
-            self._notice_queued = trio.Event()
-            for text in queued:
+            for text in self._notices.take():
                 self._connection.send_notice(Code.ASYNC_CHANGE, text)
             await self.flush()
 
