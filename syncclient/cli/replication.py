@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
 import trio
 
 from syncclient.address import Address
@@ -18,7 +17,7 @@ from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
 from syncd.content.versions import fingerprint_text
 from syncd.errors import SyncError
-from syncd.output import bytes_text, print_record, printable
+from syncd.output import bytes_text, print_record, say
 from syncd.store import Store
 
 _POLL_S = 30.0
@@ -108,7 +107,7 @@ def _show(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
     if as_json:
         print_record(record, as_json=True)
         return
-    click.echo(_sentence(outcome, files))
+    say(_sentence(outcome, files))
 
 
 def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
@@ -159,7 +158,7 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
 
     async def work(client: Client) -> None:
         frozen = await client.freeze(wait_s, expire_s)
-        click.echo(
+        say(
             f"the source stands still at {frozen.token}; {frozen.others} other users are "
             "connected; Ctrl-C releases it"
         )
@@ -171,8 +170,8 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
             with trio.move_on_after(5, shield=True):
                 try:
                     await client.release()
-                    click.echo("released")
+                    say("released")
                 except SyncError as error:
-                    click.echo(printable(error), err=True)
+                    say(error, err=True)
 
     with_client(url, password_file, work)

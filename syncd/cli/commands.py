@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from syncd import __version__
-from syncd.output import bytes_text, print_table, printable, time_text, warn
+from syncd.output import bytes_text, print_table, say, time_text, warn
 from syncd.store import Store
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def syncd() -> None:
 def init(store_url: str) -> None:
     """Make an empty store."""
     with Store.create(store_url) as store:
-        click.echo(f"{store_url} is an empty store, at {store.clock().token}")
+        say(f"{store_url} is an empty store, at {store.clock().token}")
 
 
 @syncd.command()
@@ -78,7 +78,7 @@ def serve(print_config: bool, **options: Any) -> None:
 
     config = read_config(**options)
     if print_config:
-        click.echo(config.text(), nl=False)
+        sys.stdout.write(config.text())
     else:
         serve_store(config)
 
@@ -153,14 +153,14 @@ def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
     for text in result.warnings:
         warn("syncd", text)
     for error in result.failed:
-        click.echo(f"syncd: {printable(error)}", err=True)
+        say(f"syncd: {error}", err=True)
     token = result.token or store.clock().token
     columns = ("read", "changed", "removed", "failed", "token")
     row = (result.objects, result.changed, result.removed, len(result.failed), str(token))
     if as_json:
         print_table(columns, [row], as_json=True)
     else:
-        click.echo(
+        say(
             f"{result.objects} {what} read, {result.changed} changed, {result.removed} removed, "
             f"{len(result.failed)} failed; the store is at {token}"
         )
@@ -178,7 +178,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
 
     with _open(store_url) as store:
         count = export_objects(store, type_name, folder, at=at)
-    click.echo(f"{count} {type_name} written to {folder}")
+    say(f"{count} {type_name} written to {folder}")
 
 
 @syncd.command()
@@ -206,7 +206,7 @@ def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
             swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
         else:
             swept = store.collect(keep_since=int(time.time()) - keep_days * _DAY_S)
-    click.echo(
+    say(
         f"the oldest commit is now {swept.floor}; removed {swept.commits} commits, "
         f"{swept.versions} versions, {swept.chunks} chunks ({bytes_text(swept.chunk_bytes)})"
     )
@@ -223,10 +223,10 @@ def fsck(store_url: str, as_json: bool) -> int:
     if damages or as_json:
         print_table(("where", "what"), damages, as_json=as_json)
     if damages:
-        click.echo(f"syncd: {len(damages)} damages found", err=True)
+        say(f"syncd: {len(damages)} damages found", err=True)
         return _DAMAGED_STATUS
     if not as_json:
-        click.echo(f"sound, at {token}")
+        say(f"sound, at {token}")
     return 0
 
 
@@ -258,7 +258,7 @@ def user_add(name: str, role: str, password_stdin: bool, store_url: str) -> None
 
     with _open(store_url) as store:
         added = add_user(store, name, role, lambda: _read_password(password_stdin))
-    click.echo(f"user {added} may log in as {role.lower()}")
+    say(f"user {added} may log in as {role.lower()}")
 
 
 @user.command("passwd")
@@ -271,7 +271,7 @@ def user_passwd(name: str, password_stdin: bool, store_url: str) -> None:
 
     with _open(store_url) as store:
         change_password(store, name, lambda: _read_password(password_stdin))
-    click.echo(f"user {name} has a new password")
+    say(f"user {name} has a new password")
 
 
 @user.command("remove")
@@ -283,7 +283,7 @@ def user_remove(name: str, store_url: str) -> None:
 
     with _open(store_url) as store:
         remove_user(store, name)
-    click.echo(f"user {name} is gone")
+    say(f"user {name} is gone")
 
 
 @user.command("list")
