@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import trio
 
 from syncd import __version__
+from syncd.output import say
 from syncd.server import Config, Daemon
 from syncd.server.logs import EventLog, set_up_logging
 from syncd.server.systemd import notify, take_sockets, watchdog_interval_s
@@ -76,7 +76,7 @@ async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> 
             "started", version=__version__, listen=",".join(addresses), token=store.clock().token
         )
         shown = addresses[0] if sockets else f"{_bracketed(listen.host)}:{_port(listeners[0])}"
-        click.echo(f"syncd is ready: syncd://{shown}")
+        say(f"syncd is ready: syncd://{shown}")
         notify("READY=1")
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
