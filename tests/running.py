@@ -113,6 +113,10 @@ class RunningDaemon:
         if self._error is not None:
             raise RuntimeError("the daemon ended by itself") from self._error
 
+    def drain(self) -> None:
+        """Tell the daemon to stop, as the first signal does."""
+        self._token.run_sync_soon(trio.lowlevel.spawn_system_task, self.daemon.stop)
+
     def _run(self) -> None:
         try:
             trio.run(self._serve)

@@ -72,9 +72,9 @@ async def _answer(
     kind = request.type.name
     log.info("commit", token=token, user=session.user, action=request.action.name, type=kind,
              name=name)  # fmt: skip
-    session.daemon.announce(token)
     if kind == "users":
         await session.daemon.watch.look()  # from the answer on, sessions have the new role
+    session.daemon.announce(token)
     session.reply(Code.OK, join_fields([str(token), *warnings[:3]]))
 
 
