@@ -78,11 +78,11 @@ async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> 
         shown = addresses[0] if sockets else f"{_bracketed(listen.host)}:{_port(listeners[0])}"
         say(f"syncd is ready: syncd://{shown}")
         notify("READY=1")
+        nursery.start_soon(_keep_watchdog)
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_end_on_signal, daemon, signals, nursery.cancel_scope)
-            nursery.start_soon(_keep_watchdog)
             host = None if listen.host == "*" else listen.host
             await daemon.run(host, listen.port, sockets=sockets, ready=ready)
             nursery.cancel_scope.cancel()
@@ -111,11 +111,15 @@ async def _keep_watchdog() -> None:
 def _allow_files(needed: int) -> None:
     """Raise the soft limit of open files as far as the sessions need it and it may be raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < needed:
-        log.warning("few_files", may_open=wanted, needed=needed)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except OSError:  # a sandbox may forbid even that
+        allowed = soft
+    if allowed < needed:
+        log.warning("few_files", may_open=allowed, needed=needed)
 
 
 def _address(listener: trio.SocketListener) -> str:

@@ -2,15 +2,15 @@
 
 Between commands the session may send notices (902); never inside an answer. Every refusal becomes
 one 5xx line that says what to do; anything unforeseen is logged with its trace and becomes a 510.
-A client that keeps the session waiting for too long is told so, and the session ends.
+A client that keeps the session waiting for too long is told so, and the session ends. The bytes are
+the channel's.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,17 +20,17 @@ from syncd.errors import (
     NotSupported,
     Refused,
     SyncError,
-    TooBig,
 )
+from syncd.output import printable
 from syncd.protocol.codes import Code
-from syncd.protocol.connection import ServerConnection
-from syncd.protocol.events import BadLine, Body, BodyEnd, ClientSaid, Closed, Command
+from syncd.protocol.events import BadLine, Body, BodyEnd, Closed, Command
 from syncd.protocol.states import State
+from syncd.server.channel import Channel, ConnectionLost
 from syncd.server.journal import Journal
 from syncd.server.notices import Notices
-from syncd.server.patience import Bound, Farewell, Patience
+from syncd.server.patience import Bound, Farewell
 from syncd.server.registry import VERBS
-from syncd.server.transport import StalledError, say_farewell
+from syncd.server.transport import StalledError
 from syncd.store import Clock
 from syncd.types import Role
 
@@ -38,36 +38,25 @@ if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
     from syncd.server.requests import SyncRequest
 
-_RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 64 * 1024
 """Lines of a listing are sent when this much is queued."""
 _PART_LINES = 256
 """Lines of a listing that are read at once."""
-_SPOOL_BYTES = 1024 * 1024
-"""A body is held in memory up to here, then in a temporary file."""
-_READ_AHEAD_BYTES = 64 * 1024
-"""What a client may send ahead while its SNGL waits, and its leaving is still noticed."""
 _KEEP_FROZEN_S = 0.25
 """How often a freeze's holder puts off its end inside one long answer."""
 
 
-class ConnectionLost(Exception):
-    """The client went away; nothing is to be answered."""
-
-
-class Session:
+class Session(Channel):
     """One client. `number` is unique in the daemon's life."""
 
     def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: str) -> None:
+        super().__init__(stream, daemon.limits)
         self.daemon = daemon
         self.number = number
         self.peer = peer
         self.since = daemon.store.now()
         self.last_verb = ""
-        self.last_code = 0
         self.last_request: SyncRequest | None = None
-        self.bytes_received = 0
-        self.bytes_sent = 0
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
@@ -81,13 +70,7 @@ class Session:
         self.quitting = False
         self._kept_frozen_at = 0.0
         self._scope = trio.CancelScope()
-        self._stream = stream
-        self._connection = ServerConnection()
         self._notices = Notices()
-        self._may_notify = trio.Event()
-        self._sending = trio.Lock()
-        self._patience = Patience(daemon.limits)
-        self._waiting: trio.CancelScope | None = None
         self.journal = Journal(self, daemon.slow_command_s)
 
     @property
@@ -119,7 +102,7 @@ class Session:
         self.reply(Code.OK, "syncd ready")
         await self.flush()
         while not self.quitting:
-            self.daemon.check_running()
+            self._check_waiting()
             match await self._next_event():
                 case Closed():
                     return
@@ -135,10 +118,15 @@ class Session:
             self._patience.command_ended()
         self.journal.ends("the session said goodbye")
 
-    async def _say_farewell(self, farewell: Farewell) -> None:
-        self._connection.send_farewell(farewell.code, farewell.text)
-        async with self._sending:
-            await say_farewell(self._stream, self._connection.data_to_send())
+    def _command_bound(self) -> Bound:
+        return self._patience.for_command(
+            in_line=self._connection.in_line,
+            logged_in=self.user is not None,
+            may_be_quiet=self.wants_notices or self.holds_freeze,
+        )
+
+    def _check_waiting(self) -> None:
+        self.daemon.check_running()
 
     async def _run_verb(self, name: str, argument: str) -> None:
         try:
@@ -189,13 +177,14 @@ class Session:
     async def _refuse(self, code: int, text: str) -> None:
         """Answer 5xx; inside a listing, where that is impossible, end the connection instead.
 
-        So a listing that breaks off never looks whole.
+        So a listing that breaks off never looks whole. A refusal may show what the client sent, or
+        a name: nothing in it steers a terminal.
         """
         if self._connection.state in (State.LISTING_UP, State.BLOCK_UP):
             with suppress(Refused):  # the first refusal is the one to tell
                 await self._read_body(lambda data: None)
         if self._connection.state is State.REPLY:
-            self.reply(code, text)
+            self.reply(code, printable(text))
             return
         await self.flush()
         self.quitting = True
@@ -205,21 +194,7 @@ class Session:
         self.journal.ends("ended by TERM")
         self._scope.cancel()
 
-    def look_again(self) -> None:
-        """Have a session that waits for a command look whether it may go on waiting."""
-        if self._waiting is not None and self._connection.state is State.COMMAND:
-            self._waiting.cancel()
-
     # Answers
-
-    def reply(self, code: int, text: str = "") -> None:
-        """Queue a reply line."""
-        self.last_code = code
-        self._connection.send_reply(code, text)
-
-    def reply_nothing(self) -> None:
-        """Answer nothing (QNOP)."""
-        self._connection.send_silence()
 
     async def listing(self, heading: str, lines: Iterable[str]) -> None:
         """Send a listing; `lines` are read in a thread, some at a time."""
@@ -240,124 +215,6 @@ class Session:
         self._connection.send_block(data)
         await self._keep_frozen_at_times()
         await self.flush()
-
-    async def flush(self) -> None:
-        """Send what is queued, in one write."""
-        async with self._sending:
-            data = self._connection.data_to_send()
-            if data:
-                await self._stream.send_all(data)
-                self.bytes_sent += len(data)
-
-    # Bodies
-
-    @asynccontextmanager
-    async def body(self, size_bytes: int | None) -> AsyncIterator[IO[bytes]]:
-        """Ask for a body: a counted block, or a listing if `size_bytes` is None; give it as a file.
-
-        Raises TooBig. The body is read to its end before the block of the context begins, also when
-        it is refused.
-        """
-        limit_bytes = self.daemon.limits.max_body_bytes
-        if size_bytes is not None and size_bytes > limit_bytes:
-            raise TooBig(f"size={size_bytes}: at most {limit_bytes} bytes are taken")
-        if size_bytes is None:
-            self.reply(Code.SEND_LISTING, "send lines, end with 000")
-        else:
-            self._connection.ask_block(size_bytes)
-        await self.flush()
-        with SpooledTemporaryFile(_SPOOL_BYTES) as spool:
-            received = 0
-
-            def take(data: bytes) -> None:
-                nonlocal received
-                received += len(data)
-                if received <= limit_bytes:
-                    spool.write(data)
-
-            await self._read_body(take)
-            if received > limit_bytes:
-                raise TooBig(f"at most {limit_bytes} bytes are taken")
-            spool.seek(0)
-            yield spool
-
-    async def _read_body(self, take: Callable[[bytes], object]) -> None:
-        """Read the body that is under way to its end; then raise Refused if it was not readable.
-
-        Raises Farewell for one that is over twice its limit: it may never end.
-        """
-        self._patience.body_began()
-        most_bytes = 2 * self.daemon.limits.max_body_bytes
-        while True:
-            match await self._next_event():
-                case Body(data):
-                    take(data)
-                    most_bytes -= len(data)
-                    if most_bytes < 0:
-                        raise Farewell("max_body_bytes", Code.TOO_BIG, "the body does not end")
-                case BodyEnd(None):
-                    return
-                case BodyEnd(BadLine(reason=reason)):
-                    raise TooBig(reason)
-                case _:
-                    raise ConnectionLost
-
-    async def _next_event(self) -> ClientSaid:
-        while True:
-            event = self._connection.next_event()
-            if event is not None:
-                return event
-            if self._connection.state is State.COMMAND:
-                self._may_notify.set()
-            data = await self._receive()
-            if self._connection.state is State.COMMAND:
-                self._may_notify = trio.Event()
-            if data:
-                self._connection.receive_data(data)
-            else:
-                self._connection.receive_eof()
-
-    async def _receive(self) -> bytes:
-        """Return what the client sends next, b"" at its end. Raises Farewell if it takes too
-        long."""
-        while True:
-            bound = self._bound()
-            if bound.at <= trio.current_time():
-                raise Farewell(bound.limit, bound.code, bound.text)
-            with trio.CancelScope(deadline=bound.at) as self._waiting:
-                data = bytes(await self._stream.receive_some(_RECEIVE_BYTES))
-                self.bytes_received += len(data)
-                self._patience.received(len(data))
-                return data
-            if self._connection.state is State.COMMAND:
-                self.daemon.check_running()
-
-    def _bound(self) -> Bound:
-        if self._connection.state is not State.COMMAND:
-            return self._patience.for_body()
-        return self._patience.for_command(
-            in_line=self._connection.in_line,
-            logged_in=self.user is not None,
-            may_be_quiet=self.wants_notices or self.holds_freeze,
-        )
-
-    async def left(self) -> None:
-        """Return once the client has ended the connection, or its side of it.
-
-        What it sends meanwhile waits its turn; it may be so much that the end is not seen any more.
-        """
-        ahead_bytes = 0
-        while ahead_bytes < _READ_AHEAD_BYTES:
-            try:
-                data = await self._stream.receive_some(_RECEIVE_BYTES)
-            except trio.BrokenResourceError:
-                data = b""
-            if not data:
-                self._connection.receive_eof()
-                return
-            ahead_bytes += len(data)
-            self._connection.receive_data(bytes(data))
-        await trio.sleep_forever()
 
     # Notices and freezes
 

@@ -61,6 +61,6 @@ def notify(state: str) -> None:
 def watchdog_interval_s() -> float | None:
     """Return how often systemd wants WATCHDOG=1, halved so that one may be late; or None."""
     usec, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID")
-    if not usec.isdigit() or pid not in (None, str(os.getpid())):
+    if not usec.isdigit() or int(usec) == 0 or pid not in (None, str(os.getpid())):
         return None
     return int(usec) / 2_000_000

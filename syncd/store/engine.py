@@ -39,9 +39,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
     """
     try:
         parsed = make_url(url)
-        engine = create_engine(
-            parsed, hide_parameters=True
-        )  # password hashes are no matter of logs
+        engine = create_engine(parsed, hide_parameters=True)  # they may be password hashes
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         shown = _PASSWORD.sub(":***@", url)
         raise StoreError(f"store {shown!r}: no database URL that can be used: {error}") from None
