@@ -27,15 +27,16 @@ class StalledError(trio.BrokenResourceError):
 
 
 class GuardedStream(trio.abc.HalfCloseableStream):
-    """A TCP stream of which each 64 KiB must be taken within `stall_s`."""
+    """A stream, of TCP but in tests, of which each 64 KiB must be taken within `stall_s`."""
 
-    def __init__(self, stream: trio.SocketStream, stall_s: float) -> None:
+    def __init__(self, stream: trio.abc.Stream, stall_s: float) -> None:
         self._stream = stream
         self._stall_s = stall_s
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+        if isinstance(stream, trio.SocketStream):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of `data`. Raises StalledError, BrokenResourceError."""
@@ -51,8 +52,9 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         await self._stream.wait_send_all_might_not_block()
 
     async def send_eof(self) -> None:
-        """End this side."""
-        await self._stream.send_eof()
+        """End this side, where the stream can."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Return what came, b"" at the end."""
