@@ -21,6 +21,7 @@ from syncd.protocol.events import (
     Reply,
     ServerSaid,
 )
+from syncd.protocol.states import State
 
 _RECEIVE_BYTES = 256 * 1024
 _SEND_BYTES = 256 * 1024
@@ -118,10 +119,15 @@ class Connection:
         await self.flush()
 
     async def notice(self) -> Notice:
-        """Wait for the next 9xx line (ASYN 1 was sent, and no reply is due)."""
+        """Wait for the next 9xx line (ASYN 1 was sent, and no reply is due).
+
+        Raises Refused with the server's last word, if it ends the session.
+        """
         while not self._notices:
             await self.flush()
             event = await self._event(notices=True)
+            if isinstance(event, Reply) and event.code // 100 == codes.REFUSED:
+                raise refusal(event.code, event.text)  # why the server ends the session
             if not isinstance(event, Notice):
                 raise ProtocolViolation(f"{self._peer} sent {event!r:.80} unasked")
             return event
@@ -131,6 +137,8 @@ class Connection:
         while True:
             event = self._core.next_event()
             if event is None:
+                if self._core.state is State.CLOSED:
+                    raise ConnectionFailed(f"{self._peer} ended the connection")
                 await self._receive()
             elif isinstance(event, Notice) and not notices:
                 self._notices.append(event)

@@ -7,13 +7,13 @@ visible.
 
 from syncclient.newfolder import NewFolder, Piece
 from syncclient.verification import ContentCheck, version_of
-from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import compress, decompress, decompress_against
 from syncd.content.messages import BlockReader, Gone, Head, Opening
 from syncd.content.splices import Splice, apply_splices, dictionary_range
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, chunk_digest
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import ReplicaBatch, View
 from syncd.types import data_type
 

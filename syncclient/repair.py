@@ -23,13 +23,12 @@ from syncd.content.buckets import (
     differing_buckets,
     short_mark,
 )
-from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
 from syncd.content.messages import BlockReader, Head
 from syncd.content.tokens import Proof
 from syncd.content.versions import chunk_digest, split_digests
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
-from syncd.protocol.connection import MAX_LINE_BYTES
+from syncd.protocol.limits import MAX_CHUNK_BYTES, MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
 from syncd.store import Damaged, Store
 from syncd.store.batch import missing_chunks

@@ -12,6 +12,7 @@ SyncError
     ProtocolViolation  VerificationFailed
   ConnectionFailed        nobody answers, or the connection ended early
   LargeChangeRefused      a guard on the replica stopped a suspiciously large change
+  ConfigError             the configuration file cannot be taken: says file, section, key, reason
 
 `code` is what a server answers with, `exit_status` is what a command ends with.
 """
@@ -209,6 +210,12 @@ class LargeChangeRefused(SyncError):
     """A change that touches suspiciously many objects, not applied without being told to."""
 
     exit_status = 9
+
+
+class ConfigError(SyncError):
+    """A configuration that cannot be used."""
+
+    exit_status = 2
 
 
 _ADVICE = {

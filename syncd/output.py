@@ -1,5 +1,10 @@
 """What commands print: tables for people, JSON for programs, and the sentence that an error ends
-in."""
+in.
+
+Names, comments and errors come from other people and other machines. `say` and the tables are the
+one door to the terminal, and `printable` the one place that decides what may pass: nothing that
+steers a terminal, hides text or turns its direction.
+"""
 
 import json
 import sys
@@ -22,8 +27,7 @@ Row = Sequence[Any]
 def print_table(columns: Sequence[str], rows: Iterable[Row], *, as_json: bool) -> None:
     """Print rows as a table, or as a JSON array of objects with the columns as keys."""
     if as_json:
-        objects = [dict(zip(columns, row, strict=True)) for row in rows]
-        click.echo(json.dumps(objects, indent=2, default=str))
+        _say_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     from tabulate import tabulate
 
@@ -34,17 +38,36 @@ def print_table(columns: Sequence[str], rows: Iterable[Row], *, as_json: bool) -
 def print_record(record: dict[str, Any], *, as_json: bool) -> None:
     """Print one thing: its fields below each other, or a JSON object."""
     if as_json:
-        click.echo(json.dumps(record, indent=2, default=str))
+        _say_json(record)
         return
     width = max(len(key) for key in record)
     for key, value in record.items():
-        click.echo(f"{key:<{width}}  {printable(value)}")
+        say(f"{key:<{width}}  {'-' if value is None else value}")
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print one line, whatever is in it, to standard output or standard error."""
+    click.echo(printable(text), err=err)
+
+
+def _say_json(value: object) -> None:
+    """Print JSON; it is ASCII, but for DEL."""
+    click.echo(json.dumps(value, indent=2, default=str).replace("\x7f", "\\u007f"))
 
 
 def printable(value: Any) -> str:
-    """Return a value as text in which nothing can steer a terminal."""
+    """Return a value as text in which nothing can steer a terminal: other characters are
+    escaped, those that turn the direction or cannot be seen among them."""
     text = "-" if value is None else str(value)
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(ord(char)) for char in text)
+
+
+def _escape(number: int) -> str:
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def time_text(seconds: int | float) -> str:
@@ -62,7 +85,7 @@ def bytes_text(count: int) -> str:
 
 def warn(program: str, text: str) -> None:
     """Print a warning to standard error."""
-    click.echo(f"{program}: warning: {printable(text)}", err=True)
+    say(f"{program}: warning: {text}", err=True)
 
 
 def run_command(program: str, command: Callable[..., Any], arguments: list[str] | None) -> int:
@@ -75,10 +98,10 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{program}: interrupted", err=True)
+        say(f"{program}: interrupted", err=True)
         return INTERRUPTED_STATUS
     except SyncError as error:
-        click.echo(f"{program}: {printable(error)}", err=True)
+        say(f"{program}: {error}", err=True)
         return error.exit_status
     except BrokenPipeError:  # the reader of our output has enough; nothing is left to say
         sys.stderr.close()

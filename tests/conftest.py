@@ -62,7 +62,7 @@ def start_daemon(source_store: Store) -> Iterator[StartDaemon]:
     """Start daemons; they end with the test. Without a store, they serve `source_store`."""
     with ExitStack() as stack:
 
-        def start(store: Store | None = None, **limits: int) -> RunningDaemon:
+        def start(store: Store | None = None, **limits: float) -> RunningDaemon:
             return stack.enter_context(RunningDaemon(store or source_store, **limits))
 
         yield start

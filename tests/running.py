@@ -7,7 +7,7 @@ from types import TracebackType
 import trio
 from sqlalchemy import update
 
-from syncd.server import Daemon
+from syncd.server import Daemon, Limits
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import clock as clock_table
@@ -76,8 +76,8 @@ def fill_source(store: Store, clock: FixedClock) -> None:
 class RunningDaemon:
     """A daemon that runs while the context lasts. Leaving it raises what ended the daemon early."""
 
-    def __init__(self, store: Store, **limits: int) -> None:
-        self.daemon = Daemon(store, **limits)
+    def __init__(self, store: Store, **limits: float) -> None:
+        self.daemon = Daemon(store, Limits(**limits))
         self.host = "127.0.0.1"
         self.port = 0
         self._ready = threading.Event()
@@ -112,6 +112,10 @@ class RunningDaemon:
                 raise RuntimeError("the daemon does not end")
         if self._error is not None:
             raise RuntimeError("the daemon ended by itself") from self._error
+
+    def drain(self) -> None:
+        """Tell the daemon to stop, as the first signal does."""
+        self._token.run_sync_soon(trio.lowlevel.spawn_system_task, self.daemon.stop)
 
     def _run(self) -> None:
         try:

@@ -70,6 +70,8 @@ class Shell:
         self._process.stdin.write("kill %1\nwait\nexit\n")
         self._process.stdin.close()
         self._process.wait(timeout=_TIMEOUT_S)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 @pytest.fixture

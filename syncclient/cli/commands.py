@@ -12,7 +12,7 @@ from syncclient.client import Client
 from syncd import __version__
 from syncd.content.tokens import Token
 from syncd.errors import IllegalValue
-from syncd.output import warn
+from syncd.output import say, warn
 
 _PROGRAM = "syncclient"
 
@@ -178,12 +178,20 @@ def get(
 
     parts = with_client(url, password_file, work)
     if output is None:
-        for part in parts:
-            sys.stdout.buffer.write(part)
+        _show(b"".join(parts))
     else:
         temporary = output.with_name(output.name + ".part")
         temporary.write_bytes(b"".join(parts))
         temporary.replace(output)
+
+
+def _show(content: bytes) -> None:
+    """Print an object as it is; on a terminal as text that cannot steer it."""
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(content)
+        return
+    for line in content.decode("utf-8", "backslashreplace").splitlines():
+        say(line)
 
 
 def _content(path: Path) -> list[bytes]:
@@ -199,7 +207,7 @@ def _tell(written: tuple[Token | None, list[str]]) -> None:
     token, warnings = written
     for text in warnings:
         warn(_PROGRAM, text)
-    click.echo("unchanged" if token is None else f"committed as {token}")
+    say("unchanged" if token is None else f"committed as {token}")
 
 
 file_option = click.option(

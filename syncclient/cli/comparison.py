@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import click
-
 from syncclient.cli.session import with_client
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange
@@ -12,7 +10,7 @@ from syncd.content.buckets import short_mark
 from syncd.content.tokens import Proof
 from syncd.content.versions import fingerprint_text
 from syncd.errors import HigherAccessRequired, ReadOnly
-from syncd.output import DIFFERS_STATUS, print_record, print_table, printable
+from syncd.output import DIFFERS_STATUS, print_record, print_table, say
 from syncd.store import Store
 from syncd.types import all_types
 
@@ -67,7 +65,7 @@ def _compare_status(proofs: dict[str, Proof], store_url: str, as_json: bool) -> 
     print_table(columns, rows, as_json=as_json)
     if not as_json:
         server = next(iter(proofs.values())).token if proofs else "-"
-        click.echo(f"server at {server}, replica at {token}")
+        say(f"server at {server}, replica at {token}")
     return 0 if same else DIFFERS_STATUS
 
 
@@ -95,7 +93,7 @@ def show_diff(
     if rows or as_json:
         print_table(("type", "name", "state"), rows, as_json=as_json)
     if not rows and not as_json:
-        click.echo(f"no difference in {len(ours)} objects")
+        say(f"no difference in {len(ours)} objects")
     return DIFFERS_STATUS if rows else 0
 
 
@@ -111,7 +109,7 @@ def show_text_diff(url: str, password_file: Path | None, store_url: str, types: 
 
     lines = with_client(url, password_file, work)
     for line in lines:
-        click.echo(printable(line))
+        say(line)
     return DIFFERS_STATUS if lines else 0
 
 
@@ -148,8 +146,8 @@ def show_verification(
             "verdict": "the same" if same else "NOT the same",
         }
         for damage in damages:
-            click.echo(f"syncclient: {damage.where}: {damage.what}", err=True)
+            say(f"syncclient: {damage.where}: {damage.what}", err=True)
         if damages:
-            click.echo("syncclient: `syncclient resync --verify` fetches it again", err=True)
+            say("syncclient: `syncclient resync --verify` fetches it again", err=True)
     print_record(record, as_json=as_json)
     return 0 if same else DIFFERS_STATUS

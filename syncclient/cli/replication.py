@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import click
 import trio
 
 from syncclient.address import Address
@@ -19,7 +18,7 @@ from syncclient.zonesdir import ZonesDir
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import Busy, FileFailed, StoreError, SyncError
-from syncd.output import bytes_text, print_record, printable, warn
+from syncd.output import bytes_text, print_record, say, warn
 from syncd.store import Store
 
 _POLL_S = 30.0
@@ -122,7 +121,7 @@ def _show(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
     if as_json:
         print_record(record, as_json=True)
         return
-    click.echo(_sentence(outcome, files))
+    say(_sentence(outcome, files))
 
 
 def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
@@ -176,7 +175,7 @@ def follow(
                 try:
                     token = await bring(client, verify_next)
                 except (StoreError, FileFailed, Busy) as error:
-                    click.echo(f"syncclient: {printable(error)}; trying again", err=True)
+                    say(f"syncclient: {error}; trying again", err=True)
                     await trio.sleep(_RETRY_S)
                 else:
                     verify_next = False
@@ -191,7 +190,7 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
 
     async def work(client: Client) -> None:
         frozen = await client.freeze(wait_s, expire_s)
-        click.echo(
+        say(
             f"the source stands still at {frozen.token}; {frozen.others} other users are "
             "connected; Ctrl-C releases it"
         )
@@ -203,8 +202,8 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
             with trio.move_on_after(5, shield=True):
                 try:
                     await client.release()
-                    click.echo("released")
+                    say("released")
                 except SyncError as error:
-                    click.echo(printable(error), err=True)
+                    say(error, err=True)
 
     with_client(url, password_file, work)

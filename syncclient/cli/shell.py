@@ -7,14 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import trio
 
 from syncclient.address import Address
 from syncclient.cli.session import read_password
 from syncclient.client import Client
 from syncd.errors import ConnectionFailed, Refused, SyncError
-from syncd.output import printable
+from syncd.output import printable, say
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
 
@@ -37,7 +36,7 @@ async def _session(address: Address, password: str) -> None:
         try:
             await client.log_in()
         except Refused as error:
-            click.echo(f"< {error}")
+            say(f"< {error}")
         verbs = await _verbs(client)
         ask = _reader(verbs)
         while True:
@@ -50,12 +49,12 @@ async def _session(address: Address, password: str) -> None:
             try:
                 await _exchange(client, line, ask)
             except Refused as error:
-                click.echo(f"< {error}")
+                say(f"< {error}")
             except ConnectionFailed as error:
-                click.echo(str(error), err=True)
+                say(error, err=True)
                 return
             except (SyncError, ValueError) as error:
-                click.echo(f"syncclient: {error}", err=True)
+                say(f"syncclient: {error}", err=True)
             if line.strip().upper() == "QUIT":
                 return
 
@@ -67,7 +66,7 @@ async def _verbs(client: Client) -> list[str]:
         kind, _, rest = line.partition("|")
         if kind == "action":
             words.append(rest.split(" ")[0] + " " + rest.split("|")[0].strip())
-    return words
+    return [printable(word) for word in words]
 
 
 def _reader(words: list[str]) -> Ask:
@@ -93,11 +92,11 @@ async def _exchange(client: Client, line: str, ask: Ask) -> None:
         return
     reply = await client.connection.reply()
     while True:
-        click.echo(f"< {reply.code} {printable(reply.text)}")
+        say(f"< {reply.code} {reply.text}")
         kind = reply.code // 100
         if kind == codes.LISTING:
             async for text in client.connection.lines():
-                click.echo(f"| {printable(text)}")
+                say(f"| {text}")
             return
         if kind == codes.BLOCK:
             reply = await _show_block(client)
@@ -116,7 +115,7 @@ async def _show_block(client: Client) -> Reply:
     data = await client.connection.block()
     text = data.decode("utf-8", "backslashreplace")
     for shown in text.splitlines():
-        click.echo(f"| {printable(shown)}")
+        say(f"| {shown}")
     return await client.connection.reply()
 
 

@@ -1,15 +1,14 @@
 """The commands of `syncd`; each opens the store it is given and says what it did."""
 
-import logging
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from syncd import __version__
-from syncd.output import bytes_text, print_table, printable, time_text, warn
+from syncd.output import bytes_text, print_table, say, time_text, warn
 from syncd.store import Store
 from syncd.store.url import shown_url
 
@@ -51,24 +50,39 @@ def syncd() -> None:
 def init(store_url: str) -> None:
     """Make an empty store."""
     with Store.create(store_url) as store:
-        click.echo(f"{shown_url(store_url)} is an empty store, at {store.clock().token}")
+        say(f"{shown_url(store_url)} is an empty store, at {store.clock().token}")
 
 
 @syncd.command()
-@store_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5040, show_default=True, help="Port; 0 picks a free one.")
-@click.option("--verbose", is_flag=True, help="Log every session to standard error.")
-def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
-    """Serve the store until interrupted."""
-    from syncd.cli.serving import serve_store
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="Configuration, TOML; --print-config shows one.",
+)
+@click.option(
+    "--store",
+    "store_url",
+    envvar="SYNCD_STORE",
+    metavar="URL",
+    help="[store] url (or SYNCD_STORE).",
+)
+@click.option("--host", help="[listen] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="[listen] port; 0 picks a free one.")
+@click.option("--verbose", is_flag=True, help='[log] level = "debug".')
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="[log] format.")
+@click.option(
+    "--print-config", is_flag=True, help="Print the configuration as a commented file, and end."
+)
+def serve(print_config: bool, **options: Any) -> None:
+    """Serve the store until interrupted. Options come before what the file says."""
+    from syncd.cli.serving import read_config, serve_store
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    with _open(store_url) as store:
-        serve_store(store, host, port)
+    config = read_config(**options)
+    if print_config:
+        sys.stdout.write(config.text())
+    else:
+        serve_store(config)
 
 
 @syncd.command()
@@ -141,14 +155,14 @@ def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
     for text in result.warnings:
         warn("syncd", text)
     for error in result.failed:
-        click.echo(f"syncd: {printable(error)}", err=True)
+        say(f"syncd: {error}", err=True)
     token = result.token or store.clock().token
     columns = ("read", "changed", "removed", "failed", "token")
     row = (result.objects, result.changed, result.removed, len(result.failed), str(token))
     if as_json:
         print_table(columns, [row], as_json=True)
     else:
-        click.echo(
+        say(
             f"{result.objects} {what} read, {result.changed} changed, {result.removed} removed, "
             f"{len(result.failed)} failed; the store is at {token}"
         )
@@ -166,7 +180,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
 
     with _open(store_url) as store:
         count = export_objects(store, type_name, folder, at=at)
-    click.echo(f"{count} {type_name} written to {folder}")
+    say(f"{count} {type_name} written to {folder}")
 
 
 @syncd.command()
@@ -194,7 +208,7 @@ def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
             swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
         else:
             swept = store.collect(keep_since=int(time.time()) - keep_days * _DAY_S)
-    click.echo(
+    say(
         f"the oldest commit is now {swept.floor}; removed {swept.commits} commits, "
         f"{swept.versions} versions, {swept.chunks} chunks ({bytes_text(swept.chunk_bytes)})"
     )
@@ -211,10 +225,10 @@ def fsck(store_url: str, as_json: bool) -> int:
     if damages or as_json:
         print_table(("where", "what"), damages, as_json=as_json)
     if damages:
-        click.echo(f"syncd: {len(damages)} damages found", err=True)
+        say(f"syncd: {len(damages)} damages found", err=True)
         return _DAMAGED_STATUS
     if not as_json:
-        click.echo(f"sound, at {token}")
+        say(f"sound, at {token}")
     return 0
 
 
@@ -224,7 +238,7 @@ def restored(store_url: str) -> None:
     """Begin a new history: do this after putting a backup in place of the store."""
     with _open(store_url) as store:
         token = store.renew_epoch()
-    click.echo(f"a new history begins at {token}; every replica compares everything once")
+    say(f"a new history begins at {token}; every replica compares everything once")
 
 
 @syncd.group()
@@ -255,7 +269,7 @@ def user_add(name: str, role: str, password_stdin: bool, store_url: str) -> None
 
     with _open(store_url) as store:
         added = add_user(store, name, role, lambda: _read_password(password_stdin))
-    click.echo(f"user {added} may log in as {role.lower()}")
+    say(f"user {added} may log in as {role.lower()}")
 
 
 @user.command("passwd")
@@ -268,7 +282,7 @@ def user_passwd(name: str, password_stdin: bool, store_url: str) -> None:
 
     with _open(store_url) as store:
         change_password(store, name, lambda: _read_password(password_stdin))
-    click.echo(f"user {name} has a new password")
+    say(f"user {name} has a new password")
 
 
 @user.command("remove")
@@ -280,7 +294,7 @@ def user_remove(name: str, store_url: str) -> None:
 
     with _open(store_url) as store:
         remove_user(store, name)
-    click.echo(f"user {name} is gone")
+    say(f"user {name} is gone")
 
 
 @user.command("list")

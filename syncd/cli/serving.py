@@ -1,39 +1,135 @@
-"""`syncd serve`: the daemon in a process of its own, until a signal ends it."""
+"""`syncd serve`: the daemon in a process of its own, until a signal ends it.
 
+The first SIGTERM or SIGINT drains the sessions, a second one ends them at once; either way the exit
+status is 0. systemd is told when it is ready, that it is alive, and that it stops.
+"""
+
+import resource
 import signal
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
-import click
 import trio
 
-from syncd.server import Daemon
+from syncd import __version__
+from syncd.output import say
+from syncd.server import Config, Daemon
+from syncd.server.logs import EventLog, set_up_logging
+from syncd.server.systemd import notify, take_sockets, watchdog_interval_s
 from syncd.store import Store
 
+_SPARE_FILES = 256
+"""Descriptors beside those of sessions: database, temporary files, the program itself."""
 
-def serve_store(store: Store, host: str, port: int) -> None:
+log = EventLog("syncd.daemon")
+
+
+def read_config(
+    file: Path | None,
+    *,
+    store_url: str | None,
+    host: str | None,
+    port: int | None,
+    verbose: bool,
+    log_format: str | None,
+) -> Config:
+    """Return the file's configuration with what the command line says in its place."""
+    config = Config() if file is None else Config.load(file)
+    if store_url is not None:
+        config = replace(config, store=replace(config.store, url=store_url))
+    if host is not None:
+        config = replace(config, listen=replace(config.listen, host=host))
+    if port is not None:
+        config = replace(config, listen=replace(config.listen, port=port))
+    if verbose:
+        config = replace(config, log=replace(config.log, level="debug"))
+    if log_format is not None:
+        config = replace(config, log=replace(config.log, format=log_format))
+    return config
+
+
+def serve_store(config: Config) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConnectionFailed if it cannot listen."""
-    try:
-        trio.run(_serve, store, host, port)
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if not isinstance(error, KeyboardInterrupt):  # the usual way to end it
+    set_up_logging(config.log.level, config.log.format)
+    _allow_files(config.limits.max_sessions + _SPARE_FILES)
+    sockets = take_sockets()
+    with Store.open(config.store.url) as store:
+        try:
+            trio.run(_serve, store, config, sockets)
+        except BaseExceptionGroup as group:
+            error: BaseException = group
+            while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]
             raise error from None
+    log.info("stopped")
 
 
-async def _serve(store: Store, host: str, port: int) -> None:
+async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> None:
+    daemon = Daemon(store, config.limits, slow_command_s=config.log.slow_command_s)
+    listen = config.listen
+
     def ready(listeners: list[trio.SocketListener]) -> None:
-        bound = listeners[0].socket.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        click.echo(f"syncd is ready: syncd://{shown}:{bound}")
+        addresses = [_address(listener) for listener in listeners]
+        log.info(
+            "started", version=__version__, listen=",".join(addresses), token=store.clock().token
+        )
+        shown = addresses[0] if sockets else f"{_bracketed(listen.host)}:{_port(listeners[0])}"
+        say(f"syncd is ready: syncd://{shown}")
+        notify("READY=1")
+        nursery.start_soon(_keep_watchdog)
 
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_end_on_signal, daemon, signals, nursery.cancel_scope)
+            host = None if listen.host == "*" else listen.host
+            await daemon.run(host, listen.port, sockets=sockets, ready=ready)
+            nursery.cancel_scope.cancel()
+
+
+async def _end_on_signal(
+    daemon: Daemon, signals: AsyncIterator[int], scope: trio.CancelScope
+) -> None:
     async with trio.open_nursery() as nursery:
+        async for number in signals:
+            log.info("signal", name=signal.Signals(number).name)
+            if daemon.stopping:
+                scope.cancel()
+                return
+            notify("STOPPING=1")
+            nursery.start_soon(daemon.stop)
 
-        async def end_on_signal() -> None:
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for _ in signals:
-                    nursery.cancel_scope.cancel()
-                    return
 
-        nursery.start_soon(end_on_signal)
-        await Daemon(store).run(host, port, ready=ready)
+async def _keep_watchdog() -> None:
+    interval_s = watchdog_interval_s()
+    while interval_s is not None:
+        notify("WATCHDOG=1")
+        await trio.sleep(interval_s)
+
+
+def _allow_files(needed: int) -> None:
+    """Raise the soft limit of open files as far as the sessions need it and it may be raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except OSError:  # a sandbox may forbid even that
+        allowed = soft
+    if allowed < needed:
+        log.warning("few_files", may_open=allowed, needed=needed)
+
+
+def _address(listener: trio.SocketListener) -> str:
+    return f"{_bracketed(listener.socket.getsockname()[0])}:{_port(listener)}"
+
+
+def _port(listener: trio.SocketListener) -> int:
+    number: int = listener.socket.getsockname()[1]
+    return number
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

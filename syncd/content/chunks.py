@@ -26,9 +26,6 @@ _MIN_FILE_BYTES, _AVERAGE_FILE_BYTES, _MAX_FILE_BYTES = 16 * 1024, 64 * 1024, 25
 _WINDOW_BYTES = 4 * 1024 * 1024
 """How much of a file is looked at at once."""
 
-MAX_CHUNK_BYTES = 512 * 1024
-"""No chunk is larger: the longest line (a 65,535 octet rdata, every octet escaped) still fits."""
-
 
 def cut_lines(lines: Iterable[bytes], *, head_lines: int = 0) -> Iterator[bytes]:
     """Yield the chunks of `lines` (each with its LF); the first `head_lines` make one of their own.

@@ -20,10 +20,8 @@ from typing import Any
 from syncd.content.splices import SpliceShape
 from syncd.content.versions import DIGEST_BYTES
 from syncd.errors import ProtocolViolation
+from syncd.protocol.limits import BLOCK_BYTES
 from syncd.protocol.packing import pack, unpack
-
-BLOCK_BYTES = 512 * 1024
-"""A block is sent when it has this many bytes, or sooner for a large object's first bytes."""
 
 _OVERHEAD_BYTES = 160
 """An object's head without its name: numbers, digest and attributes."""

@@ -27,7 +27,7 @@ class Code(IntEnum):
     ILLEGAL_VALUE = 512, "an argument, name, option's value or content that cannot be taken"
     NOT_LOGGED_IN = 520, "log in first"
     NOT_SUPPORTED = 530, "no such verb, type, action or option here"
-    SHUTTING_DOWN = 531, "the server is stopping (not sent by this version)"
+    SHUTTING_DOWN = 531, "the server is stopping; the connection is closed"
     PASSWORD_REQUIRED = 540, "the password is missing or wrong"
     ALREADY_LOGGED_IN = 541, "logged in already; `LOUT` first"
     HIGHER_ACCESS_REQUIRED = 550, "the user's role does not allow this"

@@ -31,17 +31,8 @@ from syncd.protocol.events import (
     ServerSaid,
 )
 from syncd.protocol.fields import TERMINATOR
+from syncd.protocol.limits import MAX_BLOCK_BYTES, MAX_LINE_BYTES, MAX_LISTING_LINE_BYTES
 from syncd.protocol.states import REPLY_STEPS, TRANSITIONS, State, Step
-
-MAX_LINE_BYTES = 16 * 1024
-"""Longest command, line end included: a repair asks for some 300 names a line."""
-
-MAX_BLOCK_BYTES = 1024 * 1024
-"""Largest block a client takes: servers cut at 512 KiB, and one chunk may stand over that."""
-
-MAX_LISTING_LINE_BYTES = 1024 * 1024
-"""Longest line of a listing, either way, and of a server's reply: the longest record fits."""
-
 
 _REPLY_LINE = re.compile(r"[0-9]{3}( |\Z)")
 
@@ -215,6 +206,16 @@ class ServerConnection(_Connection):
         """Answer nothing (QNOP)."""
         self._move(Step.SILENCE)
 
+    @property
+    def in_line(self) -> bool:
+        """Whether the client has begun a command line and not ended it."""
+        return self.state is State.COMMAND and (bool(self._inbound) or self._skipping)
+
+    def send_farewell(self, code: int, text: str) -> None:
+        """Queue a 5xx line that says why the server closes the connection now, unasked."""
+        self._move(Step.FAREWELL)
+        self._line(f"{code:03d} {_one_line(text)}")
+
     def send_notice(self, code: int, text: str) -> None:
         """Queue a 9xx line; only between commands, so that it never stands inside an answer."""
         if self.state is not State.COMMAND:
@@ -285,6 +286,9 @@ class ClientConnection(_Connection):
             return Notice(code, words)
         if code // 100 not in REPLY_STEPS:
             raise ProtocolViolation(f"no such reply code: {text[:80]!r}")
+        if self.state is State.COMMAND and code // 100 == codes.REFUSED:
+            self._move(Step.FAREWELL)
+            return Reply(code, words)
         self._move(REPLY_STEPS[code // 100])
         size = 0
         if code // 100 in (codes.BLOCK, codes.WANT_BLOCK):

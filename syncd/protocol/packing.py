@@ -11,15 +11,7 @@ from typing import Any
 import msgpack
 
 from syncd.errors import ProtocolViolation
-
-MAX_BYTES = 1024 * 1024
-"""Largest message that is looked at: that of the largest block."""
-
-MAX_ELEMENTS = 1 << 17
-"""Elements of one array or map: a block of 512 KiB in elements of at least four bytes."""
-
-MAX_NESTING = 8
-"""Containers around a value; a block has three: elements, a head's splices, a splice."""
+from syncd.protocol.limits import MAX_BLOCK_BYTES, MAX_ELEMENTS, MAX_NESTING
 
 _HEADER_BYTES = {
     0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4,
@@ -57,9 +49,9 @@ def unpack(data: bytes) -> Any:
 
     Raises ProtocolViolation for anything but exactly one well-formed value within the limits above.
     """
-    if len(data) > MAX_BYTES:
+    if len(data) > MAX_BLOCK_BYTES:
         raise ProtocolViolation(
-            f"not a msgpack value: {len(data)} bytes, where at most {MAX_BYTES} may be"
+            f"not a msgpack value: {len(data)} bytes, where at most {MAX_BLOCK_BYTES} may be"
         )
     try:
         _check_promises(data)

@@ -2,7 +2,8 @@
 
 The protocol is half duplex: a command, its reply, whatever the reply announced. So both sides
 are always in the same state, as far as each has seen the bytes, and one table serves both.
-COMMAND, LISTING_UP_END and BLOCK_UP_END are the client's steps, all others the server's. A step
+COMMAND, LISTING_UP_END and BLOCK_UP_END are the client's steps, all others the server's. FAREWELL
+is a 5xx that no command asked for: the server's reason for closing. A step
 that the table does not have in the present state is an error of whoever takes it: a bug here, a
 ProtocolViolation there.
 
@@ -36,6 +37,7 @@ class Step(Enum):
     """What moves a connection from one state to the next."""
 
     COMMAND = auto()
+    FAREWELL = auto()
     FINAL = auto()
     SILENCE = auto()
     LISTING = auto()
@@ -49,7 +51,7 @@ class Step(Enum):
 
 
 TRANSITIONS: dict[State, dict[Step, State]] = {
-    State.COMMAND: {Step.COMMAND: State.REPLY},
+    State.COMMAND: {Step.COMMAND: State.REPLY, Step.FAREWELL: State.CLOSED},
     State.REPLY: {
         Step.FINAL: State.COMMAND,
         Step.SILENCE: State.COMMAND,
@@ -60,8 +62,8 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
     },
     State.LISTING_DOWN: {Step.LISTING_DOWN_END: State.COMMAND},
     State.BLOCK_DOWN: {Step.BLOCK_DOWN_END: State.REPLY},
-    State.LISTING_UP: {Step.LISTING_UP_END: State.REPLY},
-    State.BLOCK_UP: {Step.BLOCK_UP_END: State.REPLY},
+    State.LISTING_UP: {Step.LISTING_UP_END: State.REPLY, Step.FAREWELL: State.CLOSED},
+    State.BLOCK_UP: {Step.BLOCK_UP_END: State.REPLY, Step.FAREWELL: State.CLOSED},
     State.CLOSED: {},
 }
 

@@ -1,15 +1,16 @@
 """The daemon: listeners, its sessions, what they share, and who has to be told of what.
 
-All work on the store runs in threads behind one limiter; the event loop only moves bytes. Commits
-made by other processes on the same database are noticed by looking at the clock while somebody
-watches. A session that fails ends alone: nothing it does ends the daemon.
+All work on the store runs in threads behind one limiter; the event loop only moves bytes. A session
+that fails ends alone: nothing it does ends the daemon. `stop` drains: new connections are turned
+away, and sessions finish the command in hand.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -17,47 +18,66 @@ from typing import TypeVar
 import trio
 
 from syncd.content.tokens import Token
-from syncd.errors import Busy, ConnectionFailed, Frozen
+from syncd.errors import Busy, ConnectionFailed, Frozen, ShuttingDown
 from syncd.protocol.codes import Code
 from syncd.server.accept_failures import log_accept_failures_rarely
+from syncd.server.clockwatch import ClockWatch
+from syncd.server.config import LogSection
+from syncd.server.limits import Limits
+from syncd.server.logs import EventLog
+from syncd.server.patience import Farewell
 from syncd.server.session import Session
-from syncd.store import Store
+from syncd.server.transport import (
+    AddressCount,
+    GuardedStream,
+    peer_name,
+    peer_of,
+    say_farewell,
+)
+from syncd.store import Clock, Store
 from syncd.store.clock import check_writable
+from syncd.types import Role
 
-DEFAULT_PORT = 5040
-MAX_SESSIONS = 1000
-"""Sessions at once; each costs a socket and some 30 KiB."""
-MAX_BODY_BYTES = 1024 * 1024 * 1024
-"""Largest zone or file that is taken over the wire."""
 _STORE_THREADS = 8
-_WATCH_S = 0.25
-"""How often the clock is looked at while a session watches: what others' commits may wait."""
 _FREEZE_WAIT_S = 0.05
-_LINGER_S = 1.0
-"""How long a client that finds no room may go on sending before it has read why."""
+_DRAIN_WAIT_S = 0.02
+_STOPPING = "the server is stopping; try again later"
 _FREEZE_NOTICES = ("freeze|", "release|")
 
 T = TypeVar("T")
 
-log = logging.getLogger("syncd.daemon")
+log = EventLog("syncd.daemon")
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """A freeze that one of the daemon's sessions made."""
+
+    session: Session
+    holder: str
 
 
 class Daemon:
-    """Serves one store. `run` it in a nursery; it ends when it is cancelled."""
+    """Serves one store. `run` it in a nursery; it ends after `stop`, or when it is cancelled."""
 
     def __init__(
         self,
         store: Store,
+        limits: Limits | None = None,
         *,
-        max_sessions: int = MAX_SESSIONS,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        slow_command_s: float = LogSection.slow_command_s,
     ) -> None:
         self.store = store
         self.started = store.now()
-        self.max_body_bytes = max_body_bytes
+        self.limits = Limits() if limits is None else limits
+        self.slow_command_s = slow_command_s
         self.sessions: dict[int, Session] = {}
         self.freezing_by: Session | None = None
-        self._max_sessions = max_sessions
+        self.frozen: Freeze | None = None
+        self.stopping = False
+        self.watch = ClockWatch(self)
+        self._addresses = AddressCount(self.limits)
+        self._scope = trio.CancelScope()
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
@@ -67,62 +87,99 @@ class Daemon:
         host: str | None,
         port: int,
         *,
+        sockets: Sequence[socket.socket] = (),
         ready: Callable[[list[trio.SocketListener]], None],
     ) -> None:
-        """Listen and serve; calls `ready` once connections are taken. Raises ConnectionFailed."""
-        try:
-            listeners = await trio.open_tcp_listeners(port, host=host)
-        except OSError as error:
-            where = f"{host or '*'}:{port}"
-            raise ConnectionFailed(f"cannot listen on {where}: {error.strerror}") from None
-        if port == 0 and len(listeners) > 1:  # one port for all addresses
-            for listener in listeners[1:]:
-                await listener.aclose()
-            listeners = listeners[:1]
+        """Serve on `sockets`, or listen on `host` (None: all addresses) and `port` if there are
+        none; calls `ready` once connections are taken. Raises ConnectionFailed."""
+        if sockets:
+            listeners = [
+                trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in sockets
+            ]
+        else:
+            listeners = await _listen(host, port)
         self._announced = (await self.in_thread(self.store.clock)).token
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch_clock)
-            log_accept_failures_rarely()
-            nursery.start_soon(trio.serve_listeners, self.serve, listeners)
-            ready(listeners)
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.watch.run)
+                log_accept_failures_rarely()
+                nursery.start_soon(trio.serve_listeners, self.serve, listeners)
+                ready(listeners)
+
+    async def stop(self) -> None:
+        """Drain: let each session finish the command in hand, for up to `drain_s`; then end."""
+        self.stopping = True
+        log.info("stopping", sessions=len(self.sessions), drain_s=self.limits.drain_s)
+        for session in list(self.sessions.values()):
+            session.look_again()
+        with trio.move_on_after(self.limits.drain_s):
+            while self.sessions:
+                await trio.sleep(_DRAIN_WAIT_S)
+        self._scope.cancel()
+
+    def check_running(self) -> None:
+        """Raise Farewell once the daemon is told to stop."""
+        if self.stopping:
+            raise Farewell("", Code.SHUTTING_DOWN, _STOPPING)
 
     async def serve(self, stream: trio.SocketStream) -> None:
         """Serve one connection to its end."""
-        self._last_number += 1
-        session = Session(self, stream, self._last_number, _peer_name(stream))
+        host, port = peer_of(stream)
         try:
-            if len(self.sessions) >= self._max_sessions:
-                await self._turn_away(stream)
+            guarded = GuardedStream(stream, self.limits.stall_s)
+            if refusal := self._refusal(host):
+                await self._turn_away(guarded, peer_name(host, port), refusal)
                 return
-            self.sessions[session.number] = session
-            await session.run()
+            self._addresses.add(host)
+            try:
+                await self._serve_session(guarded, peer_name(host, port))
+            finally:
+                self._addresses.remove(host)
         except Exception:
-            log.exception("session %d failed", session.number)
+            log.exception("session_failed", peer=peer_name(host, port))
         finally:
-            stopping = trio.current_effective_deadline() == -math.inf
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(stream)
+
+    async def _serve_session(self, stream: GuardedStream, peer: str) -> None:
+        self._last_number += 1
+        session = Session(self, stream, self._last_number, peer)
+        self.sessions[session.number] = session
+        session.journal.opened()
+        try:
+            await session.run()
+        finally:
+            stopping = self.stopping or trio.current_effective_deadline() == -math.inf
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
                     await self._release_abandoned(session)
-                self.sessions.pop(session.number, None)
-                await trio.aclose_forcefully(stream)
+            self.sessions.pop(session.number)
+            session.journal.closed()
 
-    async def _turn_away(self, stream: trio.SocketStream) -> None:
-        """Say why there is no session, and let the client read it: closing at once may lose it."""
-        text = f"{Code.TOO_MANY_SESSIONS} all {self._max_sessions} sessions are taken\n"
-        try:
-            with trio.move_on_after(_LINGER_S):
-                await stream.send_all(text.encode())
-                await stream.send_eof()
-                while await stream.receive_some():
-                    pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            log.debug("a client that found no room is gone")
+    def _refusal(self, host: str | None) -> tuple[Code, str, str] | None:
+        """Return why a new connection gets no session (code, text, limit), or None."""
+        limits = self.limits
+        if self.stopping:
+            return Code.SHUTTING_DOWN, _STOPPING, "stopping"
+        if len(self.sessions) >= limits.max_sessions:
+            text = f"all {limits.max_sessions} sessions are taken"
+            return Code.TOO_MANY_SESSIONS, text, "max_sessions"
+        if self._addresses.is_full(host):
+            text = f"your address has its {limits.max_sessions_per_address} sessions"
+            return Code.TOO_MANY_SESSIONS, text, "max_sessions_per_address"
+        return None
+
+    @staticmethod
+    async def _turn_away(stream: GuardedStream, peer: str, refusal: tuple[Code, str, str]) -> None:
+        code, text, limit = refusal
+        log.warning("turned_away", peer=peer, limit=limit, text=text)
+        await say_farewell(stream, f"{code} {text}\n".encode())
 
     async def _release_abandoned(self, session: Session) -> None:
         try:
             await self.release(session)
         except Exception:
-            log.exception("the freeze of %s stays until it expires", session.holder)
+            log.exception("freeze_stays", holder=session.holder, text="until it expires")
 
     # Work in threads
 
@@ -141,28 +198,34 @@ class Daemon:
 
         New logins and writes are refused at once. Waits up to `wait_s` for writers and others to
         log out, telling them. Raises Busy if a writer is still at it then, Frozen if somebody else
-        froze the store, ReadOnly.
+        froze the store, ReadOnly, ShuttingDown, and NotLoggedIn if the user is gone meanwhile.
         """
         self.refuse_while_freezing()
         self.freezing_by = session
+        holder = session.holder
         notified = False
         try:
             clock = await self.in_thread(self.store.clock)
-            if clock.frozen_by != session.holder:
+            if clock.frozen_by != holder:
                 check_writable(clock, self.store.now())
             if others := self._others(session):
                 notified = True
-                self._tell(others, f"freeze|{session.holder}|{wait_s:.0f}")
+                self._tell(others, f"freeze|{holder}|{wait_s:.0f}")
                 await self._wait_for_others(session, wait_s)
+                session.check_role(Role.REPLICA, "SNGL")
+            if self.stopping:
+                raise ShuttingDown(f"{_STOPPING}; nothing is frozen")
             writers = [other.holder for other in self._others(session) if other.writing]
             if writers:
                 raise Busy(f"still writing: {', '.join(writers)}; nothing is frozen")
-            clock = await self.in_thread(self.store.freeze, session.holder, expire_s)
+            clock = await self.in_thread(self.store.freeze, holder, expire_s)
             session.holds_freeze = True
+            self.frozen = Freeze(session, holder)
+            log.info("frozen", holder=holder, expire_s=expire_s, token=clock.token)
         finally:
             self.freezing_by = None
             if notified and not session.holds_freeze:
-                self._tell(self._others(session), f"release|{session.holder}")
+                self._tell(self._others(session), f"release|{holder}")
         return clock.token, len(self._others(session))
 
     async def _wait_for_others(self, session: Session, wait_s: float) -> None:
@@ -196,11 +259,27 @@ class Daemon:
     async def release(self, session: Session, *, anybodys: bool = False) -> bool:
         """End a session's freeze, or anybody's; False if there was none."""
         holder = None if anybodys else session.holder
+        ended = self.frozen
+        if anybodys or (ended is not None and ended.session is session):
+            self.frozen = None
         released = await self.in_thread(self.store.release, holder)
         session.holds_freeze = False
         if released:
+            log.info("released", by=session.holder)
             self._tell(self._others(session), f"release|{session.holder}")
         return released
+
+    def check_freeze(self, freeze: Freeze, clock: Clock) -> None:
+        """Tell of a freeze of this daemon's that ended without a word: it expired, or somebody
+        ended it elsewhere. `clock` was read when `freeze` was the present one."""
+        held = clock.frozen_by == freeze.holder and clock.freeze_left_s(self.store.now()) > 0
+        if held or self.frozen is not freeze:
+            return
+        self.frozen = None
+        freeze.session.holds_freeze = False
+        log.info("freeze_ended", holder=freeze.holder)
+        everybody = [other for other in self.sessions.values() if other.user is not None]
+        self._tell(everybody, f"release|{freeze.holder}")
 
     @staticmethod
     def _tell(sessions: list[Session], text: str) -> None:
@@ -217,23 +296,20 @@ class Daemon:
             if session.watched:
                 session.notify(f"commit|{token}", replaces=("commit|",))
 
-    async def _watch_clock(self) -> None:
-        while True:
-            await trio.sleep(_WATCH_S)
-            if not any(session.watched for session in self.sessions.values()):
-                continue
-            try:
-                token = (await self.in_thread(self.store.clock)).token
-                if self._announced is not None and token.seq < self._announced.seq:
-                    self._announced = None  # a backup was put in place of the store
-                self.announce(token)
-            except Exception:
-                log.exception("the clock cannot be read; watchers hear of no commits")
+    def look_back(self, token: Token) -> None:
+        """Announce commits from `token` on again if the store was set back: a backup is in its
+        place."""
+        if self._announced is not None and token.seq < self._announced.seq:
+            self._announced = None
 
 
-def _peer_name(stream: trio.SocketStream) -> str:
+async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
     try:
-        host, port = stream.socket.getpeername()[:2]
-    except OSError:
-        return "gone"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        where = f"{host or '*'}:{port}"
+        raise ConnectionFailed(f"cannot listen on {where}: {error.strerror}") from None
+    if port == 0 and len(listeners) > 1:  # one port for all addresses
+        for listener in listeners[1:]:
+            await listener.aclose()
+    return listeners[:1] if port == 0 else listeners

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import compress_against, decompress
 from syncd.content.messages import Element, Gone, Head
 from syncd.content.splices import Splice, SpliceShape, dictionary_range, diff_chunks
@@ -11,6 +10,7 @@ from syncd.content.tokens import Token
 from syncd.content.versions import Version
 from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import Change, Store, View
 from syncd.types import data_type
 

@@ -2,15 +2,15 @@
 
 Between commands the session may send notices (902); never inside an answer. Every refusal becomes
 one 5xx line that says what to do; anything unforeseen is logged with its trace and becomes a 510.
+A client that keeps the session waiting for too long is told so, and the session ends. The bytes are
+the channel's.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -20,51 +20,50 @@ from syncd.errors import (
     NotSupported,
     Refused,
     SyncError,
-    TooBig,
     file_failure,
 )
+from syncd.output import printable
 from syncd.protocol.codes import Code
-from syncd.protocol.connection import ServerConnection
-from syncd.protocol.events import BadLine, Body, BodyEnd, ClientSaid, Closed, Command
+from syncd.protocol.events import BadLine, Body, BodyEnd, Closed, Command
 from syncd.protocol.states import State
+from syncd.server.channel import Channel, ConnectionLost
+from syncd.server.journal import Journal
+from syncd.server.notices import Notices
+from syncd.server.patience import Bound, Farewell
 from syncd.server.registry import VERBS
+from syncd.server.transport import StalledError
 from syncd.store import Clock
 from syncd.types import Role
 
 if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
+    from syncd.server.requests import SyncRequest
 
-_RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 64 * 1024
 """Lines of a listing are sent when this much is queued."""
 _PART_LINES = 256
 """Lines of a listing that are read at once."""
-_SPOOL_BYTES = 1024 * 1024
-"""A body is held in memory up to here, then in a temporary file."""
-_READ_AHEAD_BYTES = 64 * 1024
-"""What a client may send ahead while its SNGL waits, and its leaving is still noticed."""
 _KEEP_FROZEN_S = 0.25
 """How often a freeze's holder puts off its end inside one long answer."""
 
-log = logging.getLogger("syncd.session")
 
-
-class ConnectionLost(Exception):
-    """The client went away; nothing is to be answered."""
-
-
-class Session:
+class Session(Channel):
     """One client. `number` is unique in the daemon's life."""
 
     def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: str) -> None:
+        super().__init__(stream, daemon.limits)
         self.daemon = daemon
         self.number = number
         self.peer = peer
         self.since = daemon.store.now()
         self.last_verb = ""
+        self.last_request: SyncRequest | None = None
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
+        self.logins = 0
+        self.role_checked = False
+        """Whether the role was looked up again since the login."""
         self.wants_notices = False
         self.watched: frozenset[str] = frozenset()
         self.holds_freeze = False
@@ -72,12 +71,8 @@ class Session:
         self.quitting = False
         self._kept_frozen_at = 0.0
         self._scope = trio.CancelScope()
-        self._stream = stream
-        self._connection = ServerConnection()
-        self._notices: list[str] = []
-        self._notice_queued = trio.Event()
-        self._may_notify = trio.Event()
-        self._sending = trio.Lock()
+        self._notices = Notices()
+        self.journal = Journal(self, daemon.slow_command_s)
 
     @property
     def holder(self) -> str:
@@ -92,25 +87,47 @@ class Session:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._send_notices)
-                    await self._serve()
+                    try:
+                        await self._serve()
+                    except Farewell as farewell:
+                        self.journal.farewell(farewell)
+                        await self._say_farewell(farewell)
                     nursery.cancel_scope.cancel()
+        except* StalledError:
+            self.journal.ends("the client does not read")
+            self.journal.limit_hit("stall_s", "the client does not read")
         except* (ConnectionLost, trio.BrokenResourceError, trio.ClosedResourceError):
-            log.debug("session %d: the client is gone", self.number)
+            self.journal.left()
 
     async def _serve(self) -> None:
         self.reply(Code.OK, "syncd ready")
         await self.flush()
         while not self.quitting:
+            self._check_waiting()
             match await self._next_event():
                 case Closed():
                     return
                 case BadLine(code, reason):
                     self.reply(code, reason)
+                    await self.flush()
                 case Command(verb, argument):
-                    await self._run_verb(verb, argument)
+                    with self.journal.command(verb):
+                        await self._run_verb(verb, argument)
+                        await self.flush()
                 case Body() | BodyEnd():
                     raise AssertionError("the core gives bodies only where one was asked for")
-            await self.flush()
+            self._patience.command_ended()
+        self.journal.ends("the session said goodbye")
+
+    def _command_bound(self) -> Bound:
+        return self._patience.for_command(
+            in_line=self._connection.in_line,
+            logged_in=self.user is not None,
+            may_be_quiet=self.wants_notices or self.holds_freeze,
+        )
+
+    def _check_waiting(self) -> None:
+        self.daemon.check_running()
 
     async def _run_verb(self, name: str, argument: str) -> None:
         try:
@@ -119,58 +136,70 @@ class Session:
                 raise NotSupported(f"{name!r:.40} is no verb here; HELP lists them")
             self.last_verb = name
             if verb.role is not None:
-                if self.role is None:
-                    raise NotLoggedIn(f"{name} needs a login: USER name, PASS password")
-                if self.role < verb.role:
-                    raise HigherAccessRequired(
-                        f"{name} needs the role {verb.role.label}, yours is {self.role.label}"
-                    )
+                self.check_role(verb.role, name)
             await self._keep_frozen()
             await verb.run(self, argument)
         except Refused as error:
             await self._refuse(error.code, str(error))
         except SyncError as error:
-            log.error("session %d: %s: %s", self.number, name, error)  # noqa: TRY400 (a trace says no more)
+            self.journal.failed(name, str(error))
             await self._refuse(Code.INTERNAL_ERROR, str(error))
         except OSError as error:  # a body that found no room in the folder for temporary files
             failure = file_failure(error)
-            log.error("session %d: %s: %s", self.number, name, failure)  # noqa: TRY400
+            self.journal.failed(name, str(failure))
             await self._refuse(failure.code, str(failure))
-        except ConnectionLost:
+        except (ConnectionLost, Farewell):
             raise
         except Exception as error:
             if isinstance(error, (trio.BrokenResourceError, trio.ClosedResourceError)):
                 raise
-            log.exception("session %d: %s failed", self.number, name)
+            self.journal.failed_unforeseen(name)
             await self._refuse(Code.INTERNAL_ERROR, f"{name} failed; the server's log says why")
+
+    def check_role(self, least: Role, what: str) -> None:
+        """Raise NotLoggedIn or HigherAccessRequired if the user may not do `what` (any more)."""
+        if self.role is None:
+            raise NotLoggedIn(f"{what} needs a login: USER name, PASS password")
+        if self.role < least:
+            raise HigherAccessRequired(
+                f"{what} needs the role {least.label}, yours is {self.role.label}"
+            )
+
+    def log_in(self, user: str, role: Role) -> None:
+        """Take a user's name and role."""
+        self.user, self.role = user, role
+        self.logins += 1
+        self.role_checked = False
+
+    def log_out(self) -> None:
+        """Forget who it is, and what was asked for in that name."""
+        self.user = self.role = self.claimed_user = None
+        self.watched = frozenset()
+        self._notices.drop()
+        self._patience.logged_out()
+        self.look_again()
 
     async def _refuse(self, code: int, text: str) -> None:
         """Answer 5xx; inside a listing, where that is impossible, end the connection instead.
 
-        So a listing that breaks off never looks whole.
+        So a listing that breaks off never looks whole. A refusal may show what the client sent, or
+        a name: nothing in it steers a terminal.
         """
         if self._connection.state in (State.LISTING_UP, State.BLOCK_UP):
             with suppress(Refused):  # the first refusal is the one to tell
                 await self._read_body(lambda data: None)
         if self._connection.state is State.REPLY:
-            self.reply(code, text)
+            self.reply(code, printable(text))
             return
         await self.flush()
         self.quitting = True
 
     def end(self) -> None:
         """End the session from outside (TERM)."""
+        self.journal.ends("ended by TERM")
         self._scope.cancel()
 
     # Answers
-
-    def reply(self, code: int, text: str = "") -> None:
-        """Queue a reply line."""
-        self._connection.send_reply(code, text)
-
-    def reply_nothing(self) -> None:
-        """Answer nothing (QNOP)."""
-        self._connection.send_silence()
 
     async def listing(self, heading: str, lines: Iterable[str]) -> None:
         """Send a listing; `lines` are read in a thread, some at a time."""
@@ -192,115 +221,24 @@ class Session:
         await self._keep_frozen_at_times()
         await self.flush()
 
-    async def flush(self) -> None:
-        """Send what is queued, in one write."""
-        async with self._sending:
-            data = self._connection.data_to_send()
-            if data:
-                await self._stream.send_all(data)
-
-    # Bodies
-
-    @asynccontextmanager
-    async def body(self, size_bytes: int | None) -> AsyncIterator[IO[bytes]]:
-        """Ask for a body: a counted block, or a listing if `size_bytes` is None; give it as a file.
-
-        Raises TooBig. The body is read to its end before the block of the context begins, also when
-        it is refused.
-        """
-        if size_bytes is not None and size_bytes > self.daemon.max_body_bytes:
-            raise TooBig(f"size={size_bytes}: at most {self.daemon.max_body_bytes} bytes are taken")
-        if size_bytes is None:
-            self.reply(Code.SEND_LISTING, "send lines, end with 000")
-        else:
-            self._connection.ask_block(size_bytes)
-        await self.flush()
-        with SpooledTemporaryFile(_SPOOL_BYTES) as spool:
-            received = 0
-
-            def take(data: bytes) -> None:
-                nonlocal received
-                received += len(data)
-                if received <= self.daemon.max_body_bytes:
-                    spool.write(data)
-                elif received > 2 * self.daemon.max_body_bytes:
-                    raise ConnectionLost  # who does not come to an end is not listened to
-
-            await self._read_body(take)
-            if received > self.daemon.max_body_bytes:
-                raise TooBig(f"at most {self.daemon.max_body_bytes} bytes are taken")
-            spool.seek(0)
-            yield spool
-
-    async def _read_body(self, take: Callable[[bytes], object]) -> None:
-        """Read the body that is under way to its end; then raise Refused if it was not readable."""
-        while True:
-            match await self._next_event():
-                case Body(data):
-                    take(data)
-                case BodyEnd(None):
-                    return
-                case BodyEnd(BadLine(reason=reason)):
-                    raise TooBig(reason)
-                case _:
-                    raise ConnectionLost
-
-    async def _next_event(self) -> ClientSaid:
-        while True:
-            event = self._connection.next_event()
-            if event is not None:
-                return event
-            if self._connection.state is State.COMMAND:
-                self._may_notify.set()
-            data = await self._stream.receive_some(_RECEIVE_BYTES)
-            if self._connection.state is State.COMMAND:
-                self._may_notify = trio.Event()
-            if data:
-                self._connection.receive_data(bytes(data))
-            else:
-                self._connection.receive_eof()
-
-    async def left(self) -> None:
-        """Return once the client has ended the connection, or its side of it.
-
-        What it sends meanwhile waits its turn; it may be so much that the end is not seen any more.
-        """
-        ahead_bytes = 0
-        while ahead_bytes < _READ_AHEAD_BYTES:
-            try:
-                data = await self._stream.receive_some(_RECEIVE_BYTES)
-            except trio.BrokenResourceError:
-                data = b""
-            if not data:
-                self._connection.receive_eof()
-                return
-            ahead_bytes += len(data)
-            self._connection.receive_data(bytes(data))
-        await trio.sleep_forever()
-
     # Notices and freezes
 
     def notify(self, text: str, *, replaces: tuple[str, ...]) -> None:
         """Queue a notice, in place of those still queued that begin with `replaces`."""
-        if not self.wants_notices:
-            return
-        self._notices = [queued for queued in self._notices if not queued.startswith(replaces)]
-        self._notices.append(text)
-        self._notice_queued.set()
+        if self.wants_notices:
+            self._notices.add(text, replaces=replaces)
 
     def drop_notices(self) -> None:
         """Forget what is queued: the client does not want it any more."""
-        self._notices.clear()
+        self._notices.drop()
 
     async def _send_notices(self) -> None:
         while True:
-            await self._notice_queued.wait()
+            await self._notices.wait()
             await self._may_notify.wait()
             if self._connection.state is not State.COMMAND:
                 continue
-            queued, self._notices = self._notices, []
-            self._notice_queued = trio.Event()
-            for text in queued:
+            for text in self._notices.take():
                 self._connection.send_notice(Code.ASYNC_CHANGE, text)
             await self.flush()
 

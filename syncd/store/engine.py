@@ -54,7 +54,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 "sqlite:///FILE, or sqlite:////FILE from the root"
             )
         waits = {} if "timeout" in parsed.query else {"timeout": LOCK_TIMEOUT_S}
-        engine = create_engine(parsed, connect_args=waits)
+        engine = create_engine(parsed, connect_args=waits, hide_parameters=True)
         file = parsed.database
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")

@@ -7,7 +7,6 @@ from zlib import crc32
 
 from sqlalchemy import Connection, Engine, RowMapping, func, select
 
-from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
 from syncd.content.versions import (
     add_marks,
@@ -18,6 +17,7 @@ from syncd.content.versions import (
     split_digests,
 )
 from syncd.errors import VerificationFailed
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
 from syncd.store.paging import pages

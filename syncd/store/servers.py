@@ -68,6 +68,7 @@ def engine_arguments(url: URL) -> dict[str, Any]:
     )
     return {
         "connect_args": {name: arguments[name] for name in arguments if name not in url.query},
+        "hide_parameters": True,  # they may be password hashes
         "pool_pre_ping": True,  # a database that was restarted is found again
         "pool_size": 10,
         "max_overflow": -1,  # whoever starts threads limits them

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
 
-from syncd.content.chunks import MAX_CHUNK_BYTES
 from syncd.content.compression import decompress
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.batch import QUERY_DIGESTS
 from syncd.store.clock import read_clock
 from syncd.store.schema import chunk, tally, version

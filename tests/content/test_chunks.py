@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from syncd.content import chunks
 from syncd.content.chunks import (
-    MAX_CHUNK_BYTES,
     MAX_LINES,
     MAX_TEXT_BYTES,
     MIN_LINES,
@@ -20,6 +19,7 @@ from syncd.content.chunks import (
     cut_stream,
     recut,
 )
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 
 _FILE_LIMITS = (16 * 1024, 64 * 1024, 256 * 1024)
 

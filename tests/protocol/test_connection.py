@@ -119,6 +119,7 @@ SERVER_STEPS: dict[Step, Callable[[ServerConnection], object]] = {
     Step.WANT_LISTING: lambda server: server.send_reply(Code.SEND_LISTING),
     Step.WANT_BLOCK: lambda server: server.ask_block(3),
     Step.LISTING_DOWN_END: lambda server: server.send_listing_end(),
+    Step.FAREWELL: lambda server: server.send_farewell(Code.SHUTTING_DOWN, "the end"),
 }
 
 
@@ -306,7 +307,7 @@ def client_in(state: State) -> ClientConnection:
 
 @pytest.mark.parametrize(
     "line",
-    [b"200 ok\n", b"100 lines\n", b"400 send\n", b"600 0\n", b"700 0\n", b"500 no\n", b"000\n"],
+    [b"200 ok\n", b"100 lines\n", b"400 send\n", b"600 0\n", b"700 0\n", b"000\n"],
 )
 def test_a_reply_to_nothing_is_a_violation(line: bytes) -> None:
     client = client_in(State.COMMAND)
@@ -445,3 +446,39 @@ def test_the_end_of_a_server_is_complete_only_between_commands(state: State, res
     assert client.next_event() == Closed(state is State.COMMAND and not rest)
     assert client.next_event() is None
     assert client.replies_due == 0
+
+
+# Farewells
+
+
+def test_a_refusal_that_no_command_asked_for_is_the_servers_last_word() -> None:
+    client = client_in(State.COMMAND)
+    client.receive_data(b"531 the end\n200 and more\n")
+    assert client.next_event() == Reply(531, "the end")
+    assert client.state is State.CLOSED
+    assert client.next_event() is None
+
+
+def test_a_farewell_that_crosses_a_command_is_its_refusal() -> None:
+    client, server = client_in(State.COMMAND), server_in(State.COMMAND)
+    client.send_command("NOOP")
+    server.send_farewell(Code.SHUTTING_DOWN, "the end")
+    server.receive_data(client.data_to_send())
+    assert server.next_event() is None
+    client.receive_data(server.data_to_send())
+    assert client.next_event() == Reply(531, "the end")
+
+
+def test_the_server_knows_whether_a_line_was_begun() -> None:
+    server = server_in(State.COMMAND)
+    assert not server.in_line
+    server.receive_data(b"NO")
+    assert server.next_event() is None
+    assert server.in_line
+    server.receive_data(b"OP\n")
+    assert server.next_event() == Command("NOOP", "")
+    assert not server.in_line
+    server.send_reply(Code.OK)
+    server.receive_data(b"x" * (MAX_LINE_BYTES + 1))
+    assert server.next_event() is None
+    assert server.in_line

@@ -15,10 +15,8 @@ def test_every_step_is_possible_somewhere() -> None:
     assert {step for row in TRANSITIONS.values() for step in row} == set(Step)
 
 
-def test_every_state_but_closed_is_reached_from_the_greeting_and_leads_to_the_next_command() -> (
-    None
-):
-    assert _reached(State.REPLY) == set(State) - {State.CLOSED}
+def test_every_state_is_reached_from_the_greeting_and_leads_to_the_next_command() -> None:
+    assert _reached(State.REPLY) == set(State)
     for state in set(State) - {State.CLOSED}:
         assert State.COMMAND in _reached(state)
 
@@ -30,6 +28,12 @@ def _reached(start: State) -> set[State]:
         found |= new
         unseen += new
     return found
+
+
+def test_only_a_farewell_closes() -> None:
+    for row in TRANSITIONS.values():
+        for step, state in row.items():
+            assert (state is State.CLOSED) == (step is Step.FAREWELL)
 
 
 def test_nothing_leads_out_of_closed() -> None:

@@ -32,9 +32,10 @@ def test_the_server_says_what_protocol_md_says(
     connect: Connect,
     dial: Callable[[], LineClient],
     clock: FixedClock,
+    running_daemon: RunningDaemon,
     transcript: Transcript,
 ) -> None:
-    Player(connect, dial, clock).play(transcript)
+    Player(connect, dial, clock, running_daemon.drain).play(transcript)
 
 
 def test_there_are_transcripts() -> None:

@@ -48,6 +48,7 @@ class Player:
     connect: Callable[..., LineClient]
     dial: Callable[[], LineClient]
     clock: FixedClock
+    drain: Callable[[], None]
     clients: dict[int, LineClient] = field(default_factory=dict)
 
     def play(self, transcript: Transcript) -> None:
@@ -88,6 +89,8 @@ class Player:
         client = self.clients[1]
         if passing := _PASSING.fullmatch(what):
             self.clock.now += int(passing[1])
+        elif what == "the server is told to stop":
+            self.drain()
         elif what == "the connection ends":
             assert client.is_ended(), "the connection goes on"
             client.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from syncclient.replica import Path as SyncPath
 from syncd.content.compression import compress
 from syncd.errors import NotSupported, RemoteError
-from syncd.protocol.connection import MAX_BLOCK_BYTES
+from syncd.protocol.limits import MAX_BLOCK_BYTES
 from syncd.protocol.packing import pack, unpack
 from syncd.store import Store
 from tests.running import put as put_object

@@ -9,8 +9,8 @@ from syncclient.repair import _bucket_lines, _groups, read_list
 from syncd.content.buckets import MARK_BYTES, parse_buckets
 from syncd.content.compression import compress
 from syncd.errors import ProtocolViolation, VerificationFailed
-from syncd.protocol.connection import MAX_LINE_BYTES
 from syncd.protocol.fields import split_options
+from syncd.protocol.limits import MAX_LINE_BYTES
 from syncd.protocol.packing import pack
 
 names = st.text(

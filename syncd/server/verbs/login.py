@@ -42,7 +42,7 @@ async def password(session: Session, argument: str) -> None:
     found = await session.daemon.in_thread(_find_user, session.daemon.store, name)
     if found is None or not await session.daemon.in_thread(password_matches, found[0], argument):
         raise PasswordRequired("wrong password")
-    session.user, session.role = name, found[1]
+    session.log_in(name, found[1])
     session.reply(Code.OK, f"{name}|{found[1].label}")
 
 
@@ -50,9 +50,7 @@ async def password(session: Session, argument: str) -> None:
 async def log_out(session: Session, argument: str) -> None:
     if session.holds_freeze:
         await session.daemon.release(session)
-    session.user = session.role = session.claimed_user = None
-    session.watched = frozenset()
-    session.drop_notices()
+    session.log_out()
     session.reply(Code.OK, "logged out")
 
 

@@ -18,6 +18,7 @@ async def sync(session: Session, argument: str) -> None:
         return
     assert session.role is not None  # the verb has a least role
     request = parse_request(argument, session.role)
+    session.last_request = request
     await request.action.run(session, request)
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-from syncd.content.messages import BLOCK_BYTES, Element, Head, Opening, write_blocks
+from syncd.content.messages import Element, Head, Opening, write_blocks
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, fingerprint_text
 from syncd.errors import IllegalValue
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
+from syncd.protocol.limits import BLOCK_BYTES
 from syncd.protocol.packing import pack
 from syncd.server.deltas import delta_elements, delta_lines
 from syncd.server.registry import action

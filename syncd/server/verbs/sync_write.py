@@ -9,6 +9,7 @@ from syncd.content.tokens import Token
 from syncd.errors import IllegalValue, NoSuchObject
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
+from syncd.server.logs import EventLog
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
@@ -22,6 +23,8 @@ _CONDITIONS = {
     "serial": "refuse unless the zone is at this serial",
     "comment": "a word for the log",
 }
+log = EventLog("syncd.session")
+
 _SIZE = {"size": "bytes that follow; without it, lines up to 000"}
 _DIGEST = re.compile(r"[0-9A-Fa-f]{8,64}")
 _MAX_SIZE = 1 << 60
@@ -60,10 +63,17 @@ def _conditions(request: SyncRequest) -> dict[str, str | None]:
     return {"digest": digest, "serial": request.options.get("serial")}
 
 
-def _answer(session: Session, token: Token | None, warnings: list[str]) -> None:
+async def _answer(
+    session: Session, request: SyncRequest, name: str, token: Token | None, warnings: list[str]
+) -> None:
     if token is None:
         session.reply(Code.OK, "unchanged")
         return
+    kind = request.type.name
+    log.info("commit", token=token, user=session.user, action=request.action.name, type=kind,
+             name=name)  # fmt: skip
+    if kind == "users":
+        await session.daemon.watch.look()  # from the answer on, sessions have the new role
     session.daemon.announce(token)
     session.reply(Code.OK, join_fields([str(token), *warnings[:3]]))
 
@@ -88,7 +98,8 @@ async def put(session: Session, request: SyncRequest) -> None:
                 body.seek(0)
                 return kind.settle(kind.prepare(name, body, options), present)
 
-            _answer(session, *await _commit(session, request, name, make, conditions))
+            written = await _commit(session, request, name, make, conditions)
+            await _answer(session, request, name, *written)
 
 
 @action(
@@ -107,7 +118,8 @@ async def patch(session: Session, request: SyncRequest) -> None:
         await _check_writable(session)
         async with session.body(size) as body:
             make = _patcher(request, name, body)
-            _answer(session, *await _commit(session, request, name, make, conditions))
+            written = await _commit(session, request, name, make, conditions)
+            await _answer(session, request, name, *written)
 
 
 def _patcher(request: SyncRequest, name: str, body: IO[bytes]) -> Make:
@@ -127,6 +139,8 @@ async def _commit(
     make: Make,
     conditions: dict[str, str | None],
 ) -> tuple[Token | None, list[str]]:
+    session.check_role(request.type.write_role, request.action.name)  # the body took its time
+
     def write() -> tuple[Token | None, list[str]]:
         return session.daemon.store.write(
             request.type.name,
@@ -160,4 +174,5 @@ async def delete(session: Session, request: SyncRequest) -> None:
                 **conditions,
             )
 
-        _answer(session, await session.daemon.in_thread(remove), [])
+        token = await session.daemon.in_thread(remove)
+        await _answer(session, request, name, token, [])

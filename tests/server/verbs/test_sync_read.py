@@ -6,9 +6,10 @@ import msgpack
 import pytest
 
 from syncd.content.compression import decompress
-from syncd.content.messages import BLOCK_BYTES, BlockReader, Gone, Head, Opening
+from syncd.content.messages import BlockReader, Gone, Head, Opening
 from syncd.content.versions import fingerprint_text
-from syncd.server import daemon as daemon_module
+from syncd.protocol.limits import BLOCK_BYTES
+from syncd.server import clockwatch
 from syncd.store import Store
 from tests.conftest import StartDaemon
 from tests.running import EPOCH, EXAMPLE_COM, EXAMPLE_NET, NOON, FixedClock, put
@@ -317,7 +318,7 @@ def test_who_does_not_want_notices_any_more_gets_none_that_was_still_to_be_sent(
 def test_a_commit_at_the_same_daemon_is_told_of_at_once(
     monkeypatch: pytest.MonkeyPatch, start_daemon: StartDaemon, connect: Connect
 ) -> None:
-    monkeypatch.setattr(daemon_module, "_WATCH_S", 3600)
+    monkeypatch.setattr(clockwatch, "WATCH_S", 3600)
     daemon = start_daemon()
     watcher, alice = connect("bob", daemon), connect("alice", daemon)
     watcher.ask("ASYN 1")

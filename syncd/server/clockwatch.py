@@ -1,0 +1,110 @@
+"""Looks at the store's clock while somebody is logged in: what other processes did to it.
+
+Sessions that watch hear of commits, freezes that ended are told of, and users whose role was
+changed, or who are gone, lose it within WATCH_S at every daemon, without a query on any command.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from syncd.content.tokens import Token
+from syncd.server.logs import EventLog
+from syncd.store import Store
+from syncd.types import Role
+
+if TYPE_CHECKING:
+    from syncd.server.daemon import Daemon
+    from syncd.server.session import Session
+
+WATCH_S = 0.25
+"""How often the clock is looked at: what others' commits, and a new role, may wait."""
+
+log = EventLog("syncd.daemon")
+
+
+class ClockWatch:
+    """One daemon's eye on its store."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._seen: Token | None = None
+        self._users = 0
+        self._readable = True
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await trio.sleep(WATCH_S)
+            if any(session.user is not None for session in self._daemon.sessions.values()):
+                await self.look()
+
+    async def look(self) -> None:
+        """Look once. A store that cannot be read is logged when it begins and when it ends."""
+        try:
+            freeze = self._daemon.frozen
+            clock = await self._daemon.in_thread(self._daemon.store.clock)
+            if freeze is not None:
+                self._daemon.check_freeze(freeze, clock)
+            await self._check_users(clock.token)
+            self._daemon.look_back(clock.token)
+            self._daemon.announce(clock.token)
+        except Exception:
+            if self._readable:
+                log.exception("store_unreadable")
+            self._readable = False
+            return
+        if not self._readable:
+            log.info("store_readable")
+        self._readable = True
+
+    async def _check_users(self, token: Token) -> None:
+        """Bring the roles of sessions up to date, if users may have changed since they logged
+        in."""
+        store = self._daemon.store
+        moved = False
+        if token != self._seen:
+            fingerprint = await self._daemon.in_thread(_users_fingerprint, store)
+            moved = fingerprint != self._users
+            self._users, self._seen = fingerprint, token
+        due = [
+            (session, session.user, session.logins)
+            for session in self._daemon.sessions.values()
+            if session.user is not None and (moved or not session.role_checked)
+        ]
+        if not due:
+            return
+        names = sorted({name for _, name, _ in due})
+        roles = await self._daemon.in_thread(_roles, store, names)
+        for session, name, logins in due:
+            if session.user == name and session.logins == logins:
+                session.role_checked = True
+                await self._take_role(session, roles.get(name))
+
+    async def _take_role(self, session: Session, role: Role | None) -> None:
+        if role is session.role:
+            return
+        log.info(
+            "role_changed",
+            session=session.number,
+            peer=session.peer,
+            user=session.user,
+            role="none: the user is gone" if role is None else role.label,
+        )
+        if session.holds_freeze and (role is None or role < Role.REPLICA):
+            await self._daemon.release(session)
+        if role is None:
+            session.log_out()
+        else:
+            session.role = role
+
+
+def _users_fingerprint(store: Store) -> int:
+    return store.view().totals(["users"]).fingerprint
+
+
+def _roles(store: Store, names: list[str]) -> dict[str, Role]:
+    found = store.view().find("users", names)
+    return {name: Role.parse(version.attribute("role")) for name, version in found.items()}

@@ -1,0 +1,109 @@
+"""The configuration of `syncd serve`: a TOML file whose sections are dataclasses.
+
+To add a section: a dataclass whose fields are declared with `setting`, and a field for it here.
+"""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from syncd.errors import ConfigError
+from syncd.server.limits import Limits
+from syncd.server.settings import read_section, section_text, setting
+
+DEFAULT_PORT = 5040
+_HEAD = """\
+# Configuration of `syncd serve --config FILE`. Options of the command line come before it.
+# A key that is left out has its default.
+"""
+
+
+@dataclass(frozen=True)
+class StoreSection:
+    """Section [store]."""
+
+    url: str = setting(
+        "sqlite:///syncd.db",
+        "Database of the store, as SQLAlchemy writes it; a relative path is relative to where "
+        "the daemon is started.",
+    )
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Section [listen]."""
+
+    host: str = setting(
+        "127.0.0.1",
+        'Address or host name to listen on; "*" for all addresses. Unused if systemd hands over '
+        "a socket.",
+    )
+    port: int = setting(DEFAULT_PORT, "TCP port; 0 picks a free one.", low=0, high=65535)
+
+
+@dataclass(frozen=True)
+class LogSection:
+    """Section [log]. The log goes to standard error."""
+
+    level: str = setting(
+        "info",
+        "Least level of what is logged.",
+        choices=("debug", "info", "warning", "error"),
+    )
+    format: str = setting(
+        "text",
+        "One line an event, as key=value pairs or as JSON objects.",
+        choices=("text", "json"),
+    )
+    slow_command_s: float = setting(
+        10.0,
+        "Commands that take longer than so many seconds are logged as slow.",
+        low=0,
+        high=86400,
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """All sections; a section that the file does not have has its defaults."""
+
+    store: StoreSection = field(default_factory=StoreSection)
+    listen: Listen = field(default_factory=Listen)
+    limits: Limits = field(default_factory=Limits)
+    log: LogSection = field(default_factory=LogSection)
+
+    @classmethod
+    def load(cls, path: Path) -> "Config":
+        """Return what a file says. Raises ConfigError, with file, section and key."""
+        try:
+            return cls.parse(path.read_text("utf-8"), str(path))
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path}: is not UTF-8") from None
+
+    @classmethod
+    def parse(cls, text: str, file: str) -> "Config":
+        """Return what the text of a file says. Raises ConfigError."""
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file}: is not TOML: {error}") from None
+        sections = {section.name: section.default_factory for section in fields(cls)}
+        for name in tables:
+            if name not in sections:
+                known = ", ".join(f"[{section}]" for section in sections)
+                raise ConfigError(f"{file}: [{name}]: no such section; there are {known}")
+        return cls(
+            **{
+                name: read_section(sections[name], table, file=file, name=name)  # type: ignore[arg-type]
+                for name, table in tables.items()
+            }
+        )
+
+    def text(self) -> str:
+        """Return the configuration as the commented file that gives it."""
+        parts = [
+            section_text(section.name, getattr(self, section.name)) for section in fields(self)
+        ]
+        return "\n".join([_HEAD, *parts])

@@ -1,0 +1,135 @@
+"""Sections of the configuration file: each is one frozen dataclass, and its fields say it all.
+
+A field is declared with `setting(default, help, ...)`. From that come the checks of what the file
+says, the errors, and the commented file that `syncd serve --print-config` prints.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from textwrap import wrap
+from typing import Any, TypeVar
+
+from syncd.errors import ConfigError
+
+_WIDTH = 98
+_SETTING = "setting"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one key: its help, and what is allowed."""
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    each: Callable[[str], object] | None = None
+    """Of a list of texts: reads one of them; raises ValueError."""
+
+    def allowed(self, kind: type) -> str:
+        """Say what the key may be, in words."""
+        if self.choices:
+            return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+        words = {
+            bool: "true or false", int: "a whole number", float: "a number", str: "a text",
+            tuple: "a list of texts",
+        }[kind]  # fmt: skip
+        if self.low is not None and self.high is not None:
+            words += f" from {self.low} to {self.high}"
+        return words
+
+    def takes(self, value: object, kind: type) -> bool:
+        """Say whether a value of the file is allowed."""
+        if kind is tuple:
+            return isinstance(value, list | tuple) and all(map(self._takes_one, value))
+        wanted = (int, float) if kind is float else (kind,)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
+            return False
+        if self.choices and value not in self.choices:
+            return False
+        if self.low is None or self.high is None:
+            return True
+        assert isinstance(value, int | float)  # only numbers have bounds
+        return self.low <= value <= self.high
+
+    def _takes_one(self, text: object) -> bool:
+        if not isinstance(text, str):
+            return False
+        try:
+            if self.each is not None:
+                self.each(text)
+        except ValueError:
+            return False
+        return True
+
+
+def setting(
+    default: T,
+    help_text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    each: Callable[[str], object] | None = None,
+) -> T:
+    """Declare a field of a section: a bool, int, float, text or tuple of texts, by its default."""
+    known = Setting(help_text, low, high, choices, each)
+    made: T = field(default=default, metadata={_SETTING: known})
+    return made
+
+
+def read_section(kind: type[T], table: object, *, file: str, name: str) -> T:
+    """Return the section that a table of the file gives. Raises ConfigError."""
+    where = f"{file}: [{name}]"
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: write it as a table, `[{name}]` on a line of its own")
+    known = {each.name: each for each in _fields_of(kind)}
+    for key, value in table.items():
+        if key not in known:
+            raise ConfigError(f"{where} {key}: no such key; there are {', '.join(known)}")
+        _check(known[key], value, f"{where} {key}")
+    return kind(**{key: _kind_of(known[key])(value) for key, value in table.items()})
+
+
+def _check(known: Field[Any], value: object, where: str) -> None:
+    kind = _kind_of(known)
+    declared: Setting = known.metadata[_SETTING]
+    if not declared.takes(value, kind):
+        raise ConfigError(
+            f"{where} = {_toml(value):.80}: write {declared.allowed(kind)}; {declared.help}"
+        )
+
+
+def section_text(name: str, section: object) -> str:
+    """Return a section as TOML, each key behind its help."""
+    lines = [f"[{name}]"]
+    for each in _fields_of(type(section)):
+        declared: Setting = each.metadata[_SETTING]
+        kind = _kind_of(each)
+        comment = f"{declared.help} ({declared.allowed(kind)}; default {_toml(each.default)})"
+        lines += ["", *(f"# {line}" for line in wrap(comment, _WIDTH, break_on_hyphens=False))]
+        lines.append(f"{each.name} = {_toml(getattr(section, each.name))}")
+    return "\n".join(lines) + "\n"
+
+
+def _fields_of(kind: Any) -> tuple[Field[Any], ...]:
+    return fields(kind)
+
+
+def _kind_of(known: Field[Any]) -> type:
+    """Return the type of a key: that of its default."""
+    return type(known.default)
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML writes it; its basic strings are JSON's, but for DEL."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    return json.dumps(str(value)).replace("\x7f", "\\u007f")

@@ -1,0 +1,139 @@
+"""The socket of a session, with what keeps its other side from costing too much.
+
+A client that does not take what it is sent ends its session (`stall_s`), and one that vanished is
+noticed by TCP keep-alive.
+"""
+
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+import trio
+
+from syncd.server.limits import (
+    FAREWELL_S,
+    KEEPALIVE_IDLE_S,
+    KEEPALIVE_INTERVAL_S,
+    KEEPALIVE_PROBES,
+    STEP_BYTES,
+    Limits,
+)
+
+_IPV6_SITE_BITS = 64
+"""What one customer of a provider has at least; single addresses in it cost nothing."""
+
+
+class StalledError(trio.BrokenResourceError):
+    """The other side does not take what it is sent."""
+
+
+class GuardedStream(trio.abc.HalfCloseableStream):
+    """A stream, of TCP but in tests, of which each 64 KiB must be taken within `stall_s`."""
+
+    def __init__(self, stream: trio.abc.Stream, stall_s: float) -> None:
+        self._stream = stream
+        self._stall_s = stall_s
+        if isinstance(stream, trio.SocketStream):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send all of `data`. Raises StalledError, BrokenResourceError."""
+        with memoryview(data) as view:
+            for at in range(0, len(view), STEP_BYTES):
+                with trio.move_on_after(self._stall_s) as patience:
+                    await self._stream.send_all(view[at : at + STEP_BYTES])
+                if patience.cancelled_caught:
+                    raise StalledError(f"the client took no 64 KiB within {self._stall_s:g} s")
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room to send."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """End this side, where the stream can."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Return what came, b"" at the end."""
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        """Close the socket."""
+        await self._stream.aclose()
+
+
+async def say_farewell(stream: trio.abc.Stream, data: bytes) -> None:
+    """Send last words and let the client read them: closing at once may lose them."""
+    try:
+        with trio.move_on_after(FAREWELL_S):
+            await stream.send_all(data)
+            if isinstance(stream, trio.abc.HalfCloseableStream):
+                await stream.send_eof()
+            while await stream.receive_some():
+                pass
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return  # it is gone already
+
+
+class AddressCount:
+    """Counts sessions by address, and says when one has too many."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.max_sessions_per_address
+        self._uncounted = [ip_network(network) for network in limits.uncounted_networks]
+        self._sessions: dict[str, int] = {}
+
+    def is_full(self, host: str | None) -> bool:
+        """Say whether an address has all the sessions that it may have."""
+        key = self._key(host)
+        return key is not None and self._sessions.get(key, 0) >= self._limit
+
+    def add(self, host: str | None) -> None:
+        """Take note that a session of an address begins."""
+        if (key := self._key(host)) is not None:
+            self._sessions[key] = self._sessions.get(key, 0) + 1
+
+    def remove(self, host: str | None) -> None:
+        """Take note that it ended."""
+        if (key := self._key(host)) is not None:
+            self._sessions[key] -= 1
+            if not self._sessions[key]:
+                del self._sessions[key]
+
+    def _key(self, host: str | None) -> str | None:
+        """Return what an address is counted under; None if it is not counted."""
+        if host is None:
+            return None
+        address = _plain_address(host)
+        if any(address in network for network in self._uncounted):
+            return None
+        if isinstance(address, IPv6Address):
+            return str(IPv6Network((address, _IPV6_SITE_BITS), strict=False))
+        return str(address)
+
+
+def _plain_address(host: str) -> IPv4Address | IPv6Address:
+    """Return an address; one of IPv4 that a socket of IPv6 shows is one of IPv4."""
+    address = ip_address(host.split("%")[0])  # a link-local one comes with its interface
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def peer_of(stream: trio.SocketStream) -> tuple[str | None, int]:
+    """Return a client's address and port; (None, 0) if it is gone already."""
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return None, 0
+    return host, port
+
+
+def peer_name(host: str | None, port: int) -> str:
+    """Return how a client is shown."""
+    if host is None:
+        return "gone"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
