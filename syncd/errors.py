@@ -25,9 +25,19 @@ from syncd.protocol.codes import Code
 _MAX_CHARACTERS = 1000
 
 
-def shortened(text: str) -> str:
-    """Return a text that may quote what somebody else wrote, fit for a line of a log or reply."""
-    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]} ..."
+def shown(text: str) -> str:
+    """Return a text that may quote what somebody else wrote, fit for a line of a log or reply.
+
+    It is cut where it is long; characters that cannot be shown are written as escapes.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        text = f"{text[:_MAX_CHARACTERS]} ..."
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 class SyncError(Exception):
@@ -64,7 +74,7 @@ class InvalidContent(IllegalValue):
     exit_status = 5
 
     def __init__(self, reason: str, *, path: str | None = None, line: int | None = None) -> None:
-        reason = shortened(reason)
+        reason = shown(reason)
         self.reason, self.path, self.line = reason, path, line
         where = ":".join(str(part) for part in (path, line) if part is not None)
         super().__init__(f"{where}: {reason}" if where else reason)
@@ -251,4 +261,4 @@ _BY_CODE: dict[int, type[Refused]] = {
 
 def refusal(code: int, text: str) -> Refused:
     """Return the error that a server's 5xx line stands for, its text kept."""
-    return _BY_CODE.get(code, Refused)(f"{code} {shortened(text)}")
+    return _BY_CODE.get(code, Refused)(f"{code} {shown(text)}")

@@ -48,6 +48,7 @@ def _msgpack_seeds() -> Iterator[bytes]:
     yield pack([None, True, 1, -1, 1 << 40, 1.5, "text", b"bytes", [], {}, {"serial": 1}])
     yield pack({"mode": 0o644, "mtime": -5, "x": "y" * 40, "z": b"b" * 300, 7: [[[[1]]]]})
     yield pack([[0] * 20, "x" * 70000, {str(n): n for n in range(20)}])
+    yield b"\x91" * MAX_NESTING + b"\xc0"
     yield b"\xdd\x00\x00\x00\x02\xcf" + bytes(8) + b"\xd9\x01a"
 
 
@@ -88,6 +89,7 @@ def _check_blocks(data: bytes) -> None:
 
 def _check_splices(shapes: tuple[SpliceShape, ...]) -> None:
     for shape in shapes:
+        assert min(shape.keep, shape.drop, shape.inserted) >= 0
         if shape.inserted:
             low, high = dictionary_range(shape.drop, shape.inserted, shape.inserted - 1)
             assert 0 <= low <= high <= shape.drop
@@ -112,6 +114,7 @@ def _block_seeds() -> Iterator[bytes]:
         Gone("zones", "example.net."), Head(*head, chunks=digest * 2),
         Head(*head, splices=splices), compress(b"one"), compress_against(b"two", b"two"),
     ]  # fmt: skip
+    yield pack(["zones", ["a", 1, 2, 3, 4, 5, digest, attributes, [[-1, 0, 0]]]])
     yield from write_blocks(elements)
     for element in elements:
         yield from write_blocks([element])

@@ -93,7 +93,9 @@ def _check(data: bytes) -> None:
 def _seeds() -> Iterator[bytes]:
     yield from (
         b"syncd://alice@ns1.example.com:5040", b"syncd://[2001:db8::1]:53/", b"syncd://host",
-        b"5eed5eed5eed5eed:7", b"a|b%7Cc|%25", b"3,7-9,11", b"example.com.", b"etc/motd", b"alice",
+        b"5eed5eed5eed5eed:7",
+        b"5eed5eed5eed5eed:999999999999999999",
+        b"a|b%7Cc|%25", b"3,7-9,11", b"example.com.", b"etc/motd", b"alice",
         b"5eed5eed5eed5eed:7|3|4a58e80398fd242aa7ca6203c15717e05e20e50070176f67b6df3a6422f8ef1b",
         b"12345", "b\u00fccher.example".encode(), b"a\\.b.example.",
     )  # fmt: skip

@@ -138,7 +138,7 @@ def _zone_name(apexes: set[str], top: str) -> str:
     if not names:
         raise InvalidContent("there is no SOA record")
     if len(names) > 1:
-        raise InvalidContent(f"SOA records at {len(names)} names: {', '.join(sorted(names)[:3])}")
+        raise InvalidContent(f"SOA records at several names: {', '.join(sorted(names)[:3])}")
     return names.pop()
 
 
