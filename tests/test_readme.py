@@ -67,6 +67,7 @@ class Shell:
     def close(self) -> None:
         """End it, and what it started."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write("kill %1\nwait\nexit\n")
         self._process.stdin.close()
         self._process.wait(timeout=_TIMEOUT_S)

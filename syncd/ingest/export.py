@@ -28,7 +28,7 @@ def export_objects(
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + _PART)
-        with part.open("wb") as file, _named(part):
+        with _named(part), part.open("wb") as file:
             for content in contents:
                 file.write(content)
             file.flush()
