@@ -62,11 +62,11 @@ def _run(
 class Source:
     """A source that holds a folder or a file of zones; leaving the `with` block ends it."""
 
-    def __init__(self, zones: Path, work: Path) -> None:
+    def __init__(self, zones: Path, work: Path, store: str | None = None) -> None:
         work.mkdir(parents=True)
         self._zones = zones
         self._log = work / "serve.log"
-        self._store = f"sqlite:///{work / 'source.db'}"
+        self._store = store or f"sqlite:///{work / 'source.db'}"
         self._daemon: Daemon | None = None
         self._import_peak_kib = 0
         self.port = 0
@@ -126,12 +126,12 @@ class Source:
 class Replica:
     """A replica's store and its folder of zone files; no process of its own."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, store: str | None = None) -> None:
         work.mkdir(parents=True)
         self.zones = work / "zones"
         self._options = (
             "--store",
-            f"sqlite:///{work / 'replica.db'}",
+            store or f"sqlite:///{work / 'replica.db'}",
             "--zones-dir",
             str(self.zones),
             "--json",
@@ -155,9 +155,11 @@ class Replica:
             raise BenchmarkError(f"the replica's {name} has serial {found} instead of {serial}")
 
 
-def bootstrap(source: Source, data: Dataset, work: Path, limit_s: float) -> Figure:
+def bootstrap(
+    source: Source, data: Dataset, work: Path, limit_s: float, store: str | None = None
+) -> Figure:
     """From the exec of `syncclient bootstrap` to its exit; then every record is counted."""
-    replica = Replica(work)
+    replica = Replica(work, store)
     done = replica.bootstrap(source.address(), limit_s)
     check_complete(replica.zones, data)
     return _figure(done, source)

@@ -16,9 +16,13 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
-from bench.figures import FIGURES, SIDES, Bench
+from bench.databases import bootstraps
+from bench.figures import FIGURES as FIGURES_OF_PEERS
+from bench.figures import SIDES, Bench
 from bench.measure import BenchmarkError
 from bench.table import Row, table
+
+FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS}
 
 
 def main() -> int:

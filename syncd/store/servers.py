@@ -166,5 +166,6 @@ def schema_lock(connection: Connection) -> Iterator[None]:
             raise Busy("another process is changing the database's tables; try again")
         try:
             yield
+            connection.exec_driver_sql("COMMIT")  # seen by whoever takes the lock next
         finally:
             connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})")
