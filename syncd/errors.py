@@ -3,14 +3,16 @@
 SyncError
   Refused                 what a server answers with a 5xx line; `code` is that line's code
     TooBig  IllegalValue  NotLoggedIn  NotSupported  ShuttingDown  PasswordRequired
-    AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  Frozen  NoSuchUser
-    NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
+    AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  Frozen  Throttled
+    NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
+    TlsRequired
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
   RemoteError             the other side broke the protocol, or its data is not what it says
-    ProtocolViolation  VerificationFailed
+    ProtocolViolation  VerificationFailed  NotTrusted
   ConnectionFailed        nobody answers, or the connection ended early
   LargeChangeRefused      a guard on the replica stopped a suspiciously large change
+  SettingsError           options or files of this side that cannot be used together, or at all
 
 `code` is what a server answers with, `exit_status` is what a command ends with.
 """
@@ -114,6 +116,12 @@ class Frozen(Busy):
     """The source stands still under SNGL; says for whom and until when."""
 
 
+class Throttled(Busy):
+    """Too many logins failed; says when the next one is looked at."""
+
+    exit_status = 4
+
+
 class NoSuchUser(Refused):
     """A user name that is not in the store."""
 
@@ -157,6 +165,13 @@ class ViewGone(Refused):
     code = Code.VIEW_GONE
 
 
+class TlsRequired(Refused):
+    """A password that would cross the network in clear text."""
+
+    code = Code.TLS_REQUIRED
+    exit_status = 4
+
+
 class StoreError(SyncError):
     """The database cannot be opened, or its content contradicts itself."""
 
@@ -178,6 +193,10 @@ class VerificationFailed(RemoteError):
     """Data that does not have the digest, count or fingerprint it should have."""
 
 
+class NotTrusted(RemoteError):
+    """The server's certificate is not that of the server that was meant."""
+
+
 class ConnectionFailed(SyncError):
     """Nobody answers at the address, or the connection ended before the answer did."""
 
@@ -190,12 +209,18 @@ class LargeChangeRefused(SyncError):
     exit_status = 9
 
 
+class SettingsError(SyncError):
+    """Options, or files that they name, that cannot be used."""
+
+    exit_status = 2
+
+
 _BY_CODE: dict[int, type[Refused]] = {
     kind.code: kind
     for kind in (
         TooBig, IllegalValue, NotLoggedIn, NotSupported, ShuttingDown, PasswordRequired,
         AlreadyLoggedIn, HigherAccessRequired, TooManySessions, Busy, NoSuchUser, NoSuchObject,
-        AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone,
+        AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone, TlsRequired,
     )
 }  # fmt: skip
 

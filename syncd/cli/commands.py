@@ -3,8 +3,9 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,6 +39,32 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 comment_option = click.option("--comment", default="", help="A word for the log.")
 
 
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that make up a TlsSettings."""
+    path = click.Path(path_type=Path)
+    for option in reversed(
+        (
+            click.option("--tls-cert", type=path, help="Certificate chain, PEM; offers STLS."),
+            click.option("--tls-key", type=path, help="Its key, if not in the same file."),
+            click.option(
+                "--tls-listen",
+                metavar="HOST[:PORT]",
+                help="Listen here too, with TLS from the first byte (syncds://); port 5041.",
+            ),
+            click.option(
+                "--tls-client-ca", type=path, help="CAs whose client certificates log users in."
+            ),
+            click.option(
+                "--allow-clear-passwords",
+                is_flag=True,
+                help="Take passwords from other machines without TLS.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def syncd() -> None:
@@ -56,17 +83,33 @@ def init(store_url: str) -> None:
 @store_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5040, show_default=True, help="Port; 0 picks a free one.")
+@tls_options
+@click.option("--hide-user-names", is_flag=True, help="Have USER not tell which names there are.")
 @click.option("--verbose", is_flag=True, help="Log every session to standard error.")
-def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
-    """Serve the store until interrupted."""
+def serve(
+    store_url: str,
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_listen: str | None,
+    tls_client_ca: Path | None,
+    allow_clear_passwords: bool,
+    hide_user_names: bool,
+    verbose: bool,
+) -> None:
+    """Serve the store until interrupted. SIGHUP: read the certificate again."""
     from syncd.cli.serving import serve_store
+    from syncd.server.tls import TlsSettings
+
+    tls = TlsSettings(tls_cert, tls_key, tls_listen, tls_client_ca, allow_clear_passwords)
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     with _open(store_url) as store:
-        serve_store(store, host, port)
+        serve_store(store, host, port, tls=tls, hide_user_names=hide_user_names)
 
 
 @syncd.command()

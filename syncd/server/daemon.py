@@ -19,9 +19,13 @@ import trio
 from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen
 from syncd.protocol.codes import Code
-from syncd.server.session import Session
+from syncd.server.peers import Peer
+from syncd.server.session import ConnectionLost, Session
+from syncd.server.throttle import LoginThrottle
+from syncd.server.tls import NO_TLS_HERE, ServerTls, TlsSettings, begins_with_tls
 from syncd.store import Store
 from syncd.store.clock import check_writable
+from syncd.types.users import password_matches
 
 DEFAULT_PORT = 5040
 MAX_SESSIONS = 1000
@@ -29,6 +33,8 @@ MAX_SESSIONS = 1000
 MAX_BODY_BYTES = 1024 * 1024 * 1024
 """Largest zone or file that is taken over the wire."""
 _STORE_THREADS = 8
+_PASSWORD_THREADS = 2
+"""Passwords checked at once, 19 MiB each: whoever guesses slows other logins, not the readers."""
 _WATCH_S = 0.25
 """How often the clock is looked at while a session watches: what others' commits may wait."""
 _FREEZE_WAIT_S = 0.05
@@ -50,13 +56,22 @@ class Daemon:
         *,
         max_sessions: int = MAX_SESSIONS,
         max_body_bytes: int = MAX_BODY_BYTES,
+        tls: TlsSettings = TlsSettings(),  # noqa: B008 (it is frozen)
+        hide_user_names: bool = False,
     ) -> None:
+        """`hide_user_names`: USER says nothing of which names there are. Raises SettingsError."""
         self.store = store
         self.started = store.now()
         self.max_body_bytes = max_body_bytes
         self.sessions: dict[int, Session] = {}
         self.freezing_by: Session | None = None
         self._max_sessions = max_sessions
+        self.tls = ServerTls(tls)
+        self.tls_port: int | None = None
+        """Where TLS begins with the first byte, once it runs."""
+        self.hide_user_names = hide_user_names
+        self.throttle = LoginThrottle(trio.current_time)
+        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
@@ -69,31 +84,41 @@ class Daemon:
         ready: Callable[[list[trio.SocketListener]], None],
     ) -> None:
         """Listen and serve; calls `ready` once connections are taken. Raises ConnectionFailed."""
-        try:
-            listeners = await trio.open_tcp_listeners(port, host=host)
-        except OSError as error:
-            where = f"{host or '*'}:{port}"
-            raise ConnectionFailed(f"cannot listen on {where}: {error.strerror}") from None
-        if port == 0 and len(listeners) > 1:  # one port for all addresses
-            for listener in listeners[1:]:
-                await listener.aclose()
-            listeners = listeners[:1]
+        listeners = await _listen(host, port)
+        tls_listeners: list[trio.SocketListener] = []
+        if (tls_address := self.tls.settings.listen_address()) is not None:
+            tls_listeners = await _listen(*tls_address)
+            self.tls_port = tls_listeners[0].socket.getsockname()[1]
         self._announced = (await self.in_thread(self.store.clock)).token
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_clock)
             nursery.start_soon(trio.serve_listeners, self.serve, listeners)
+            if tls_listeners:
+                nursery.start_soon(trio.serve_listeners, self.serve_tls, tls_listeners)
             ready(listeners)
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve_tls(self, stream: trio.SocketStream) -> None:
+        """Serve one connection on which TLS begins with the first byte."""
+        await self.serve(stream, tls_first=True)
+
+    async def serve(self, stream: trio.SocketStream, *, tls_first: bool = False) -> None:
         """Serve one connection to its end."""
         self._last_number += 1
-        session = Session(self, stream, self._last_number, _peer_name(stream))
+        session = Session(self, stream, self._last_number, Peer.of(stream))
         try:
             if len(self.sessions) >= self._max_sessions:
-                await self._turn_away(stream)
+                full = f"{Code.TOO_MANY_SESSIONS} all {self._max_sessions} sessions are taken\n"
+                await self._turn_away(stream, full)
                 return
             self.sessions[session.number] = session
+            if tls_first and not await begins_with_tls(stream):
+                await self._turn_away(stream, NO_TLS_HERE)
+                return
+            if tls_first:
+                await session.start_tls()
             await session.run()
+        except ConnectionLost:
+            log.debug("session %d: the client is gone", session.number)
         except Exception:
             log.exception("session %d failed", session.number)
         finally:
@@ -102,11 +127,13 @@ class Daemon:
                 if session.holds_freeze and not stopping:
                     await self._release_abandoned(session)
                 self.sessions.pop(session.number, None)
-                await trio.aclose_forcefully(stream)
+                await session.aclose()
 
-    async def _turn_away(self, stream: trio.SocketStream) -> None:
-        """Say why there is no session, and let the client read it: closing at once may lose it."""
-        text = f"{Code.TOO_MANY_SESSIONS} all {self._max_sessions} sessions are taken\n"
+    async def _turn_away(self, stream: trio.SocketStream, text: str) -> None:
+        """Say why there is no session, and let the client read it: closing at once may lose it.
+
+        Always in clear text: for a client that speaks TLS it is one failed handshake.
+        """
         try:
             with trio.move_on_after(_LINGER_S):
                 await stream.send_all(text.encode())
@@ -127,6 +154,12 @@ class Daemon:
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         """Run blocking work on the store in a thread and return its result."""
         return await trio.to_thread.run_sync(partial(function, *arguments), limiter=self._limiter)
+
+    async def check_password(self, stored: str, password: str) -> bool:
+        """Say whether a password is the one that was hashed; few are checked at once."""
+        return await trio.to_thread.run_sync(
+            password_matches, stored, password, limiter=self._password_limiter
+        )
 
     async def take(self, items: Iterator[T], count: int) -> list[T]:
         """Return the next `count` items, fewer at the end, of an iterator that blocks."""
@@ -226,9 +259,14 @@ class Daemon:
                 log.exception("the clock cannot be read; watchers hear of no commits")
 
 
-def _peer_name(stream: trio.SocketStream) -> str:
+async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
     try:
-        host, port = stream.socket.getpeername()[:2]
-    except OSError:
-        return "gone"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        listeners = await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        where = f"{host or '*'}:{port}"
+        raise ConnectionFailed(f"cannot listen on {where}: {error.strerror}") from None
+    if port == 0:  # one port for all addresses
+        for listener in listeners[1:]:
+            await listener.aclose()
+        listeners = listeners[:1]
+    return listeners

@@ -26,7 +26,9 @@ from syncd.protocol.codes import Code
 from syncd.protocol.connection import ServerConnection
 from syncd.protocol.events import BadLine, Body, BodyEnd, ClientSaid, Closed, Command
 from syncd.protocol.states import State
+from syncd.server.peers import Peer
 from syncd.server.registry import VERBS
+from syncd.server.tls import failure_text, vouched_names
 from syncd.store import Clock
 from syncd.types import Role
 
@@ -44,6 +46,8 @@ _READ_AHEAD_BYTES = 64 * 1024
 """What a client may send ahead while its SNGL waits, and its leaving is still noticed."""
 _KEEP_FROZEN_S = 0.25
 """How often a freeze's holder puts off its end inside one long answer."""
+_CLOSE_S = 1.0
+"""How long a client may take to let the end of TLS be told."""
 
 log = logging.getLogger("syncd.session")
 
@@ -55,7 +59,7 @@ class ConnectionLost(Exception):
 class Session:
     """One client. `number` is unique in the daemon's life."""
 
-    def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: str) -> None:
+    def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: Peer) -> None:
         self.daemon = daemon
         self.number = number
         self.peer = peer
@@ -64,6 +68,10 @@ class Session:
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
+        self.encryption: tuple[str, str, int] | None = None
+        """Protocol, cipher and its bits; None: no TLS is in use."""
+        self.vouched_names: frozenset[str] = frozenset()
+        """Users whom the client's certificate logs in."""
         self.wants_notices = False
         self.watched: frozenset[str] = frozenset()
         self.holds_freeze = False
@@ -83,6 +91,17 @@ class Session:
         """This session's name as the holder of a freeze."""
         return f"{self.user} from {self.peer}"
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether the client sent more than the command that is being run."""
+        return self._connection.has_unread
+
+    @property
+    def password_is_safe(self) -> bool:
+        """Whether nobody on the way can read what the client sends, or that does not matter."""
+        allowed = self.daemon.tls.settings.allow_clear_passwords
+        return self.encryption is not None or self.peer.loopback or allowed
+
     # Life
 
     async def run(self) -> None:
@@ -95,6 +114,23 @@ class Session:
                     nursery.cancel_scope.cancel()
         except* (ConnectionLost, trio.BrokenResourceError, trio.ClosedResourceError):
             log.debug("session %d: the client is gone", self.number)
+
+    async def start_tls(self) -> None:
+        """Go on under TLS, as a new session. Raises ConnectionLost if the handshake fails."""
+        try:
+            stream = await self.daemon.tls.encrypted(self._stream)
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            log.info("session %d, %s: no TLS: %s", self.number, self.peer, failure_text(error))
+            raise ConnectionLost from None
+        self._stream = stream
+        cipher, _, bits = stream.cipher()
+        self.encryption = stream.version(), cipher, bits
+        self.vouched_names = vouched_names(stream.getpeercert() or {})
+
+    async def aclose(self) -> None:
+        """Close the connection; under TLS its end is told, unless that takes long."""
+        with trio.move_on_after(_CLOSE_S):
+            await self._stream.aclose()
 
     async def _serve(self) -> None:
         self.reply(Code.OK, "syncd ready")
