@@ -9,7 +9,7 @@ from typing import Any
 import click
 import trio
 
-from syncclient.address import Address
+from syncclient.cli.access import Access
 from syncclient.cli.session import ProgressBar, with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
@@ -27,8 +27,7 @@ _POLL_S = 30.0
 
 def replicate(
     *,
-    url: str,
-    password_file: Path | None,
+    access: Access,
     store_url: str,
     zones_dir: Path | None,
     types: str | None,
@@ -47,7 +46,7 @@ def replicate(
                 return await Replica(
                     store,
                     client,
-                    source=str(Address.parse(url)),
+                    source=str(access.address),
                     types=types,
                     allow_large_change=allow_large_change,
                     new_folder=_new_folder(zones_dir, made),
@@ -55,7 +54,7 @@ def replicate(
                 ).synchronise()
 
         try:
-            outcome = with_client(url, password_file, work)
+            outcome = with_client(access, work)
         finally:
             bar.close()
         files = _bring_files(store, zones_dir)
@@ -125,8 +124,7 @@ def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
 
 def follow(
     *,
-    url: str,
-    password_file: Path | None,
+    access: Access,
     store_url: str,
     zones_dir: Path | None,
     types: str | None,
@@ -142,7 +140,7 @@ def follow(
                 outcome = await Replica(
                     store,
                     client,
-                    source=str(Address.parse(url)),
+                    source=str(access.address),
                     types=types,
                     allow_large_change=allow_large_change,
                 ).synchronise()
@@ -151,10 +149,10 @@ def follow(
                     _show(outcome, files, as_json)
                 await client.wait_for_commit(client_types, outcome.token, _POLL_S)
 
-        with_client(url, password_file, work)
+        with_client(access, work)
 
 
-def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int) -> None:
+def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:
     """Hold a freeze until Ctrl-C."""
 
     async def work(client: Client) -> None:
@@ -175,4 +173,4 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
                 except SyncError as error:
                     click.echo(printable(error), err=True)
 
-    with_client(url, password_file, work)
+    with_client(access, work)

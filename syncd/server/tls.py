@@ -6,6 +6,7 @@ TLS 1.2 or later only. A connection that asked for TLS never goes on without it.
 
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import MSG_PEEK
@@ -76,8 +77,20 @@ class ServerTls:
         assert self._context is not None
         secured = trio.SSLStream(stream, self._context, server_side=True)
         with trio.fail_after(HANDSHAKE_S):
-            await secured.do_handshake()
+            try:
+                await secured.do_handshake()
+            except trio.BrokenResourceError:
+                await _send_alert(stream, secured)
+                raise
         return secured
+
+
+async def _send_alert(stream: trio.abc.Stream, secured: "trio.SSLStream[trio.abc.Stream]") -> None:
+    """Tell the client why: OpenSSL has written the alert, but trio leaves it unsent."""
+    unsent: ssl.MemoryBIO | None = getattr(secured, "_outgoing", None)
+    if unsent is not None and (alert := unsent.read()):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.send_all(alert)
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext | None:

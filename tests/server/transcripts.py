@@ -1,6 +1,7 @@
 """The transcripts of protocol.md: how they are written, and what plays them against a daemon."""
 
 import re
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Player:
     connect: Callable[..., LineClient]
     dial: Callable[[], LineClient]
     clock: FixedClock
+    context: ssl.SSLContext
     clients: dict[int, LineClient] = field(default_factory=dict)
 
     def play(self, transcript: Transcript) -> None:
@@ -86,7 +88,9 @@ class Player:
 
     def _meanwhile(self, what: str) -> None:
         client = self.clients[1]
-        if passing := _PASSING.fullmatch(what):
+        if what == "TLS begins":
+            client.start_tls(self.context)
+        elif passing := _PASSING.fullmatch(what):
             self.clock.now += int(passing[1])
         elif what == "the connection ends":
             assert client.is_ended(), "the connection goes on"
