@@ -14,7 +14,7 @@ _ADDRESS = re.compile(
     r"(?P<scheme>syncds?)://(?:(?P<user>[^@/:?]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:?\[\]]+)"
     r"(?::(?P<port>[0-9]{1,5}))?/?(?:\?pin=(?P<pin>[^?&]+))?"
 )
-_WITH_PASSWORD = re.compile(r"[^/]*//[^/]*:[^/]*@.*", re.DOTALL)
+_WITH_PASSWORD = re.compile(r"(?:\w*://|(?!\w*://))[^@:]*:.*@.*", re.DOTALL)
 _PIN = re.compile(r"sha256:([0-9a-f]{64})")
 
 

@@ -36,8 +36,13 @@ class Done:
         return json.loads(self.out)
 
 
-def start(*arguments: str | Path, stdin: Any = subprocess.DEVNULL) -> "subprocess.Popen[str]":
-    """Start `syncd ...` or `syncclient ...`."""
+def start(
+    *arguments: str | Path,
+    stdin: Any = subprocess.DEVNULL,
+    password: str | None = PASSWORD,
+    pass_fds: Sequence[int] = (),
+) -> "subprocess.Popen[str]":
+    """Start `syncd ...` or `syncclient ...`; None: SYNC_PASSWORD is not set."""
     program, *rest = (str(argument) for argument in arguments)
     return subprocess.Popen(
         [str(BIN / program), *rest],
@@ -45,7 +50,9 @@ def start(*arguments: str | Path, stdin: Any = subprocess.DEVNULL) -> "subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": str(BIN), "SYNC_PASSWORD": PASSWORD, "COLUMNS": "200"},
+        env={"PATH": str(BIN), "COLUMNS": "200"}
+        | ({} if password is None else {"SYNC_PASSWORD": password}),
+        pass_fds=pass_fds,
     )
 
 
@@ -58,18 +65,19 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
     return Done(process.returncode, out, err)
 
 
-def run(*arguments: str | Path, status: int = 0, stdin: str | None = None) -> Done:
+def run(*arguments: str | Path, status: int = 0, stdin: str | None = None, **options: Any) -> Done:
     """Run a command to its end; it must end with `status`, and never in a traceback."""
-    process = start(*arguments, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+    pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    process = start(*arguments, stdin=pipe, **options)
     done = finish(process, stdin)
     assert "Traceback" not in done.err, done.err
     assert done.status == status, done
     return done
 
 
-def refused(*arguments: str | Path, status: int, stdin: str | None = None) -> str:
+def refused(*arguments: str | Path, status: int, stdin: str | None = None, **options: Any) -> str:
     """Run a command that has to be refused with one line; return that line."""
-    done = run(*arguments, status=status, stdin=stdin)
+    done = run(*arguments, status=status, stdin=stdin, **options)
     lines = done.err.splitlines()
     assert lines, done
     if status != 2:
@@ -80,14 +88,17 @@ def refused(*arguments: str | Path, status: int, stdin: str | None = None) -> st
 class Serving:
     """`syncd serve` in a process of its own."""
 
-    def __init__(self, store: str) -> None:
-        self.process = start("syncd", "serve", "--store", store, "--port", "0")
+    def __init__(self, store: str, *options: str | Path) -> None:
+        self.process = start("syncd", "serve", "--store", store, "--port", "0", *options)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if "syncd is ready: " not in line:
             self.process.kill()
             raise RuntimeError(f"the server does not start: {line}{self.process.communicate()[1]}")
         self.port = int(line.rsplit(":", 1)[1])
+        self.tls_port = 0
+        if "--tls-listen" in options:
+            self.tls_port = int(self.process.stdout.readline().rsplit(":", 1)[1])
 
     def __enter__(self) -> "Serving":
         return self
@@ -104,6 +115,9 @@ class Serving:
 
     def url(self, user: str = USER) -> str:
         return f"syncd://{user}@127.0.0.1:{self.port}"
+
+    def tls_url(self, user: str = USER) -> str:
+        return f"syncds://{user}@127.0.0.1:{self.tls_port}"
 
     def end(self, number: int = signal.SIGTERM) -> Done:
         self.process.send_signal(number)
