@@ -43,7 +43,7 @@ def test_the_server_says_what_protocol_md_says(
     certificates: Certificates,
     transcript: Transcript,
 ) -> None:
-    Player(connect, dial, clock, certificates.context()).play(transcript)
+    Player(connect, dial, clock, certificates).play(transcript)
 
 
 def test_there_are_transcripts() -> None:
