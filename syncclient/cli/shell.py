@@ -37,7 +37,7 @@ async def _session(access: Access, password: str) -> None:
         try:
             await client.log_in()
         except Refused as error:
-            click.echo(f"< {error}")
+            click.echo(f"< {printable(error)}")
         verbs = await _verbs(client)
         ask = _reader(verbs)
         while True:
@@ -50,12 +50,12 @@ async def _session(access: Access, password: str) -> None:
             try:
                 await _exchange(client, line, ask)
             except Refused as error:
-                click.echo(f"< {error}")
+                click.echo(f"< {printable(error)}")
             except ConnectionFailed as error:
-                click.echo(str(error), err=True)
+                click.echo(printable(error), err=True)
                 return
             except (SyncError, ValueError) as error:
-                click.echo(f"syncclient: {error}", err=True)
+                click.echo(f"syncclient: {printable(error)}", err=True)
             if line.strip().upper() == "QUIT":
                 return
 

@@ -199,6 +199,15 @@ def test_to_another_machine_without_tls_nothing_is_sent(
 
 
 @pytest.mark.usefixtures("far_away")
+def test_localhost_that_leads_elsewhere_is_another_machine(
+    running_daemon: RunningDaemon, verbs: list[str]
+) -> None:
+    with pytest.raises(TlsRequired):
+        session(f"syncd://alice@localhost:{running_daemon.port}", ClientTls())
+    assert verbs == ["STLS"]
+
+
+@pytest.mark.usefixtures("far_away")
 def test_clear_text_to_another_machine_has_to_be_allowed(
     running_daemon: RunningDaemon, verbs: list[str]
 ) -> None:
