@@ -87,7 +87,12 @@ class Daemon:
         listeners = await _listen(host, port)
         tls_listeners: list[trio.SocketListener] = []
         if (tls_address := self.tls.settings.listen_address()) is not None:
-            tls_listeners = await _listen(*tls_address)
+            try:
+                tls_listeners = await _listen(*tls_address)
+            except ConnectionFailed:
+                for listener in listeners:
+                    await listener.aclose()
+                raise
             self.tls_port = tls_listeners[0].socket.getsockname()[1]
         self._announced = (await self.in_thread(self.store.clock)).token
         async with trio.open_nursery() as nursery:

@@ -154,8 +154,8 @@ def failure_text(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the client's certificate: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        return cause.reason or "the connection ended"
+    if isinstance(cause, ssl.SSLError) and cause.reason and "EOF" not in cause.reason:
+        return cause.reason.lower().replace("_", " ")
     return "the connection ended"
 
 
