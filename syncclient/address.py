@@ -1,4 +1,7 @@
-"""Addresses of servers: syncd://USER@HOST:PORT."""
+"""Addresses of servers: syncd://USER@HOST:PORT, or syncds:// where TLS begins with the first byte.
+
+`?pin=sha256:HEX` behind either names the one certificate that the server may have.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,9 +9,13 @@ from dataclasses import dataclass
 from syncd.errors import IllegalValue
 
 DEFAULT_PORT = 5040
+DEFAULT_TLS_PORT = 5041
 _ADDRESS = re.compile(
-    r"syncd://(?:(?P<user>[^@/:]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?"
+    r"(?P<scheme>syncds?)://(?:(?P<user>[^@/:?]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:?\[\]]+)"
+    r"(?::(?P<port>[0-9]{1,5}))?/?(?:\?pin=(?P<pin>[^?&]+))?"
 )
+_WITH_PASSWORD = re.compile(r"(?:\w*://|(?!\w*://))[^@:]*:.*@.*", re.DOTALL)
+_PIN = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +25,44 @@ class Address:
     host: str
     port: int
     user: str | None
+    tls: bool = False
+    """Whether TLS begins with the first byte."""
+    pin: str | None = None
+    """`sha256:` and 64 hex digits: the server's certificate."""
 
     def __str__(self) -> str:
+        scheme = "syncds" if self.tls else "syncd"
         user = "" if self.user is None else f"{self.user}@"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"syncd://{user}{host}:{self.port}"
+        pin = "" if self.pin is None else f"?pin={self.pin}"
+        return f"{scheme}://{user}{host}:{self.port}{pin}"
 
     @classmethod
     def parse(cls, text: str) -> "Address":
         """Return the address that `text` writes. Raises IllegalValue."""
+        if _WITH_PASSWORD.fullmatch(text):
+            raise IllegalValue(
+                "a password does not belong into an address, where others see it: write "
+                "syncd://USER@HOST:PORT"
+            )
         found = _ADDRESS.fullmatch(text)
         if found is None or int(found["port"] or DEFAULT_PORT) > 65535:
-            raise IllegalValue(f"{text!r} is no address: write syncd://USER@HOST:PORT")
-        return cls(found["host"].strip("[]"), int(found["port"] or DEFAULT_PORT), found["user"])
+            raise IllegalValue(
+                f"{text!r} is no address: write syncd://USER@HOST:PORT or syncds://USER@HOST:PORT"
+            )
+        tls = found["scheme"] == "syncds"
+        port = int(found["port"] or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT))
+        pin = None if found["pin"] is None else parse_pin(found["pin"])
+        return cls(found["host"].strip("[]"), port, found["user"], tls, pin)
+
+
+def parse_pin(text: str) -> str:
+    """Return the fingerprint of a certificate in its one form. Raises IllegalValue.
+
+    Its hex digits may have colons between them, as `openssl x509 -fingerprint -sha256` prints them.
+    """
+    kind, _, digits = text.partition(":")
+    pin = f"{kind}:{digits.replace(':', '')}".lower()
+    if _PIN.fullmatch(pin) is None:
+        raise IllegalValue(f"{text!r:.100} is no pin: write sha256: and 64 hex digits")
+    return pin

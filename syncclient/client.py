@@ -20,8 +20,10 @@ import trio
 
 from syncclient.address import Address
 from syncclient.connection import Connection
+from syncclient.dialling import open_connection
+from syncclient.tls import ClientTls
 from syncd.content.tokens import Proof, Token
-from syncd.errors import ConnectionFailed, IllegalValue, ProtocolViolation
+from syncd.errors import IllegalValue, PasswordRequired, ProtocolViolation
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
 from syncd.protocol.fields import escape, split_fields, value_field
@@ -35,9 +37,6 @@ _MAX_LISTING_BYTES = 256 * 1024 * 1024
 
 _LINE_OVERHEAD_BYTES = 64
 """What a line takes in memory besides its characters."""
-
-_CONNECT_S = 10.0
-"""How long a server may take to accept the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Client:
 
     def __init__(self, connection: Connection, user: str | None, password: str) -> None:
         self.connection = connection
-        self._replies_before = 1
+        self._replies_before = 0 if connection.greeted else 1
         """Replies to be read before the next command's own: greeting and login."""
         self._watches = False
         self.logged_in = False
@@ -74,22 +73,43 @@ class Client:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, address: str | Address, password: str = "") -> AsyncIterator["Client"]:
-        """Dial and log in. The login's result is seen with the first command. Raises
-        ConnectionFailed."""
+    async def connect(
+        cls,
+        address: str | Address,
+        password: str = "",
+        *,
+        tls: ClientTls = ClientTls(),  # noqa: B008 (it is frozen)
+    ) -> AsyncIterator["Client"]:
+        """Dial and log in; to other machines under TLS, unless `tls` says otherwise.
+
+        The login's result is seen with the first command; with a certificate, here. Raises
+        ConnectionFailed, NotTrusted, TlsRequired, ConfigError, IllegalValue.
+        """
         where = Address.parse(address) if isinstance(address, str) else address
+        _check_password(password)
+        connection = await open_connection(where, tls)
         try:
-            with trio.fail_after(_CONNECT_S):
-                stream = await trio.open_tcp_stream(where.host, where.port)
-        except (OSError, trio.TooSlowError) as error:
-            reason = "no answer" if isinstance(error, trio.TooSlowError) else str(error)
-            raise ConnectionFailed(f"{where}: {reason}") from None
-        client = cls(Connection(stream, f"{where.host}:{where.port}"), where.user, password)
-        try:
-            yield client
+            if tls.cert_file is None or where.user is None:
+                yield cls(connection, where.user, password)
+            else:
+                client = cls(connection, None, "")
+                await client._log_in_by_certificate(where.user, password)
+                yield client
         finally:
             with trio.CancelScope(shield=True):
-                await client.connection.aclose()
+                await connection.aclose()
+
+    async def _log_in_by_certificate(self, user: str, password: str) -> None:
+        """Log in without a password, if the certificate has the user's name; else with it."""
+        reply = await self.command("USER", user)
+        if reply.code // 100 == codes.MORE:
+            if not password:
+                raise PasswordRequired(
+                    f"the certificate does not log in {user}: its name is another, or the server "
+                    "does not trust its CA; give a password, or the certificate of that user"
+                )
+            await self.command("PASS", password)
+        self.logged_in = True
 
     async def log_in(self) -> None:
         """Read the greeting and the login's replies, if they were not yet. Raises Refused."""
@@ -294,6 +314,12 @@ def sync_request(
     fields = [types, action, *(value_field(value) for value in values)]
     fields += [f"{key}={escape(str(value))}" for key, value in options.items() if value is not None]
     return "|".join(fields)
+
+
+def _check_password(password: str) -> None:
+    """Refuse a password that cannot be sent, without showing it."""
+    if any(char in password for char in "\r\n\0"):
+        raise IllegalValue("a password is one line: it has no line end and no NUL")
 
 
 def parse_proof(text: str) -> Proof:

@@ -5,7 +5,7 @@ resync in which nothing changed costs one round trip.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import trio
 
@@ -40,12 +40,32 @@ class Connection:
         self.bytes_up = 0
         self.bytes_down = 0
         self.round_trips = 0
+        self.greeted = False
+        """Whether the greeting was read already."""
         self._turned = False
         """Whether something was sent since the last bytes came."""
 
     async def aclose(self) -> None:
         """Close the stream; the server sees the end of the session."""
         await trio.aclose_forcefully(self._stream)
+
+    async def start_tls(
+        self, encrypt: Callable[[trio.abc.Stream], Awaitable[trio.abc.Stream]]
+    ) -> None:
+        """Read the greeting, have the server begin TLS, and go on under it.
+
+        `encrypt` does the handshake. Raises Refused, ConnectionFailed, and ProtocolViolation for
+        anything said in clear text behind the answer to STLS: it may be anybody's.
+        """
+        self.send("STLS")
+        await self.reply()
+        self.greeted = True
+        reply = await self.reply()
+        if reply.code // 100 != codes.DONE:
+            raise ProtocolViolation(f"{self._peer} answered STLS with {reply.code}")
+        if self._core.has_unread or self._notices:
+            raise ProtocolViolation(f"{self._peer} sent more in clear text than its answer to STLS")
+        self._stream = await encrypt(self._stream)
 
     def send(self, verb: str, argument: str = "") -> None:
         """Queue a command; it goes out when a reply is awaited."""
@@ -151,8 +171,10 @@ class Connection:
         await self.flush()
         try:
             data = await self._stream.receive_some(_RECEIVE_BYTES)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            raise ConnectionFailed(f"{self._peer} broke the connection") from None
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            alert = getattr(error.__cause__, "reason", None)  # TLS says why, a socket does not
+            why = f": {alert.lower().replace('_', ' ')}" if alert else ""
+            raise ConnectionFailed(f"{self._peer} broke the connection{why}") from None
         self._turned = False
         if data:
             self.bytes_down += len(data)

@@ -4,15 +4,16 @@ SyncError
   Refused                 what a server answers with a 5xx line; `code` is that line's code
     TooBig  IllegalValue  NotLoggedIn  NotSupported  ShuttingDown  PasswordRequired
     AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  BrokenOff  Frozen
-    NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly  ViewGone
+    Throttled  NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly
+    ViewGone  TlsRequired
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
   FileFailed              a file or folder of this machine cannot be read or written
   RemoteError             the other side broke the protocol, or its data is not what it says
-    ProtocolViolation  VerificationFailed
+    ProtocolViolation  VerificationFailed  NotTrusted
   ConnectionFailed        nobody answers, or the connection ended early
   LargeChangeRefused      a guard on the replica stopped a suspiciously large change
-  ConfigError             the configuration file cannot be taken: says file, section, key, reason
+  ConfigError             options or a configuration that cannot be used: says which, and why
 
 `code` is what a server answers with, `exit_status` is what a command ends with.
 """
@@ -139,6 +140,12 @@ class Frozen(Busy):
     """The source stands still under SNGL; says for whom and until when."""
 
 
+class Throttled(Busy):
+    """Too many logins failed; says when the next one is looked at."""
+
+    exit_status = 4
+
+
 class NoSuchUser(Refused):
     """A user name that is not in the store."""
 
@@ -182,6 +189,13 @@ class ViewGone(Refused):
     code = Code.VIEW_GONE
 
 
+class TlsRequired(Refused):
+    """A password that would cross the network in clear text."""
+
+    code = Code.TLS_REQUIRED
+    exit_status = 4
+
+
 class StoreError(SyncError):
     """The database cannot be opened, or its content contradicts itself."""
 
@@ -210,6 +224,10 @@ class VerificationFailed(RemoteError):
     """Data that does not have the digest, count or fingerprint it should have."""
 
 
+class NotTrusted(RemoteError):
+    """The server's certificate is not that of the server that was meant."""
+
+
 class ConnectionFailed(SyncError):
     """Nobody answers at the address, or the connection ended before the answer did."""
 
@@ -223,7 +241,7 @@ class LargeChangeRefused(SyncError):
 
 
 class ConfigError(SyncError):
-    """A configuration that cannot be used."""
+    """Options, a configuration, or files that they name, that cannot be used."""
 
     exit_status = 2
 
@@ -254,7 +272,7 @@ _BY_CODE: dict[int, type[Refused]] = {
     for kind in (
         TooBig, IllegalValue, NotLoggedIn, NotSupported, ShuttingDown, PasswordRequired,
         AlreadyLoggedIn, HigherAccessRequired, TooManySessions, Busy, NoSuchUser, NoSuchObject,
-        AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone,
+        AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone, TlsRequired,
     )
 }  # fmt: skip
 

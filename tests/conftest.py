@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from syncd.store import Store
+from tests.certificates import Certificates
 from tests.databases import SERVERS, Databases, Server, databases_on
 from tests.running import FixedClock, RunningDaemon, fill_source
 
@@ -49,6 +51,11 @@ def databases(
         yield made
 
 
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A CA, and what it issues."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
 @pytest.fixture
 def source_store(tmp_path: Path, clock: FixedClock, databases: Databases) -> Iterator[Store]:
     """A store with the epoch 5eed5eed5eed5eed, a user of each role, two zones and a file."""
@@ -62,8 +69,8 @@ def start_daemon(source_store: Store) -> Iterator[StartDaemon]:
     """Start daemons; they end with the test. Without a store, they serve `source_store`."""
     with ExitStack() as stack:
 
-        def start(store: Store | None = None, **limits: float) -> RunningDaemon:
-            return stack.enter_context(RunningDaemon(store or source_store, **limits))
+        def start(store: Store | None = None, **options: Any) -> RunningDaemon:
+            return stack.enter_context(RunningDaemon(store or source_store, **options))
 
         yield start
 

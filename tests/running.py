@@ -3,6 +3,7 @@
 import threading
 from io import BytesIO
 from types import TracebackType
+from typing import Any
 
 import trio
 from sqlalchemy import update
@@ -76,8 +77,10 @@ def fill_source(store: Store, clock: FixedClock) -> None:
 class RunningDaemon:
     """A daemon that runs while the context lasts. Leaving it raises what ended the daemon early."""
 
-    def __init__(self, store: Store, **limits: float) -> None:
-        self.daemon = Daemon(store, Limits(**limits))
+    def __init__(self, store: Store, **options: Any) -> None:
+        """`options` are those of Daemon, and limits."""
+        own = {name: options.pop(name) for name in ("tls", "hide_user_names") if name in options}
+        self.daemon = Daemon(store, Limits(**options), **own)
         self.host = "127.0.0.1"
         self.port = 0
         self._ready = threading.Event()
@@ -102,6 +105,10 @@ class RunningDaemon:
     def address(self, user: str) -> str:
         """Where a client finds it, with the name of a user."""
         return f"syncd://{user}@{self.host}:{self.port}"
+
+    def tls_address(self, user: str) -> str:
+        """The same, where TLS begins with the first byte."""
+        return f"syncds://{user}@{self.host}:{self.daemon.tls_port}"
 
     def stop(self) -> None:
         """End the daemon, as a signal would."""

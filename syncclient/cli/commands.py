@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from syncclient.cli.access import Access, connection_options
 from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncd import __version__
@@ -26,12 +27,6 @@ def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return apply
 
 
-url_argument = click.argument("url", metavar="URL")
-password_option = click.option(
-    "--password-file",
-    type=click.Path(path_type=Path),
-    help="File with the password; else SYNC_PASSWORD, else a prompt.",
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 type_option = click.option(
     "--type", "type_name", default="zones", show_default=True, help="Type of the object."
@@ -39,7 +34,6 @@ type_option = click.option(
 store_option = click.option(
     "--store", "store_url", metavar="URL", envvar="SYNCD_STORE", help="The replica's database."
 )
-connection_options = _options(url_argument, password_option)
 condition_options = _options(
     click.option("--digest", help="Refuse unless it is at this digest."),
     click.option("--serial", help="Refuse unless it is at this serial."),
@@ -112,11 +106,11 @@ def resync(watch: bool, verify: bool, **options: Any) -> None:
 @connection_options
 @store_option
 @json_option
-def status(url: str, password_file: Path | None, store_url: str | None, as_json: bool) -> int:
+def status(access: Access, store_url: str | None, as_json: bool) -> int:
     """Show where the server stands, and whether a replica stands there too."""
     from syncclient.cli.comparison import show_status
 
-    return show_status(url, password_file, store_url, as_json)
+    return show_status(access, store_url, as_json)
 
 
 @syncclient.command()
@@ -128,8 +122,7 @@ def status(url: str, password_file: Path | None, store_url: str | None, as_json:
 @click.option("--text", is_flag=True, help="Show the lines that a resync would change.")
 @json_option
 def diff(
-    url: str,
-    password_file: Path | None,
+    access: Access,
     store_url: str,
     types: str | None,
     text: bool,
@@ -139,8 +132,8 @@ def diff(
     from syncclient.cli.comparison import show_diff, show_text_diff
 
     if text:
-        return show_text_diff(url, password_file, store_url, types)
-    return show_diff(url, password_file, store_url, types, as_json)
+        return show_text_diff(access, store_url, types)
+    return show_diff(access, store_url, types, as_json)
 
 
 @syncclient.command()
@@ -148,13 +141,11 @@ def diff(
 @store_option
 @click.option("--types", default="*", help="Types to count, with commas.")
 @json_option
-def verify(
-    url: str, password_file: Path | None, store_url: str | None, types: str, as_json: bool
-) -> int:
+def verify(access: Access, store_url: str | None, types: str, as_json: bool) -> int:
     """Have the server count everything anew; and with --store hash the whole replica too."""
     from syncclient.cli.comparison import show_verification
 
-    return show_verification(url, password_file, store_url, types, as_json)
+    return show_verification(access, store_url, types, as_json)
 
 
 @syncclient.command()
@@ -164,8 +155,7 @@ def verify(
 @click.option("--at", type=int, metavar="SEQ", help="As it was at this commit.")
 @click.option("--output", type=click.Path(path_type=Path), help="File to write, else the terminal.")
 def get(
-    url: str,
-    password_file: Path | None,
+    access: Access,
     name: str,
     type_name: str,
     at: int | None,
@@ -176,7 +166,7 @@ def get(
     async def work(client: Client) -> list[bytes]:
         return [part async for part in client.get(type_name, name, at=at)]
 
-    parts = with_client(url, password_file, work)
+    parts = with_client(access, work)
     if output is None:
         _show(b"".join(parts))
     else:
@@ -224,16 +214,14 @@ file_option = click.option(
 @click.option("--mode", help="Of a file: permissions, octal.")
 @click.option("--mtime", help="Of a file: seconds since 1970.")
 @click.option("--role", help="Of a user: reader, replica, operator or admin.")
-def put(
-    url: str, password_file: Path | None, name: str, type_name: str, path: Path, **options: Any
-) -> None:
+def put(access: Access, name: str, type_name: str, path: Path, **options: Any) -> None:
     """Put an object's whole content."""
     content = _content(path)
 
     async def work(client: Client) -> tuple[Token | None, list[str]]:
         return await client.put(type_name, name, content, **options)
 
-    _tell(with_client(url, password_file, work))
+    _tell(with_client(access, work))
 
 
 @syncclient.command()
@@ -242,9 +230,7 @@ def put(
 @type_option
 @file_option
 @condition_options
-def patch(
-    url: str, password_file: Path | None, name: str, type_name: str, path: Path, **options: Any
-) -> None:
+def patch(access: Access, name: str, type_name: str, path: Path, **options: Any) -> None:
     """Apply -record / +record lines; without --digest or --serial, to what is there now."""
     content = _content(path)
 
@@ -256,7 +242,7 @@ def patch(
             options["digest"] = found.rows[0]["digest"]
         return await client.patch(type_name, name, content, **options)
 
-    _tell(with_client(url, password_file, work))
+    _tell(with_client(access, work))
 
 
 @syncclient.command()
@@ -264,31 +250,30 @@ def patch(
 @click.argument("name")
 @type_option
 @condition_options
-def delete(url: str, password_file: Path | None, name: str, type_name: str, **options: Any) -> None:
+def delete(access: Access, name: str, type_name: str, **options: Any) -> None:
     """Take an object out."""
 
     async def work(client: Client) -> tuple[Token | None, list[str]]:
         return await client.delete(type_name, name, **options)
 
-    _tell(with_client(url, password_file, work))
+    _tell(with_client(access, work))
 
 
 @syncclient.command()
 @connection_options
 @click.option("--wait", default=10, show_default=True, help="Seconds to wait for the others.")
 @click.option("--expire", default=60, show_default=True, help="Seconds until it ends by itself.")
-def freeze(url: str, password_file: Path | None, wait: int, expire: int) -> None:
+def freeze(access: Access, wait: int, expire: int) -> None:
     """Have the source stand still until Ctrl-C."""
     from syncclient.cli.replication import hold_freeze
 
-    hold_freeze(url, password_file, wait, expire)
+    hold_freeze(access, wait, expire)
 
 
 @syncclient.command()
-@url_argument
-@password_option
-def shell(url: str, password_file: Path | None) -> None:
+@connection_options
+def shell(access: Access) -> None:
     """Talk to a server line by line, with history and completion."""
     from syncclient.cli.shell import run_shell
 
-    run_shell(url, password_file)
+    run_shell(access)

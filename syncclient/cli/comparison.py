@@ -1,7 +1,6 @@
 """status, diff, verify: what shows whether two stores hold the same."""
 
-from pathlib import Path
-
+from syncclient.cli.access import Access
 from syncclient.cli.session import with_client
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange
@@ -21,7 +20,7 @@ def _short(fingerprint: int) -> str:
     return fingerprint_text(fingerprint)[:_SHOWN_DIGITS]
 
 
-def show_status(url: str, password_file: Path | None, store_url: str | None, as_json: bool) -> int:
+def show_status(access: Access, store_url: str | None, as_json: bool) -> int:
     """Print, per type, what the server holds and whether the replica holds the same."""
 
     async def work(client: Client) -> dict[str, Proof]:
@@ -34,7 +33,7 @@ def show_status(url: str, password_file: Path | None, store_url: str | None, as_
             proofs[kind.name] = parse_proof(heading)
         return proofs
 
-    proofs = with_client(url, password_file, work)
+    proofs = with_client(access, work)
     if store_url is None:
         rows = [
             (kind, proof.count, _short(proof.fingerprint), str(proof.token))
@@ -69,9 +68,7 @@ def _compare_status(proofs: dict[str, Proof], store_url: str, as_json: bool) -> 
     return 0 if same else DIFFERS_STATUS
 
 
-def show_diff(
-    url: str, password_file: Path | None, store_url: str, types: str | None, as_json: bool
-) -> int:
+def show_diff(access: Access, store_url: str, types: str | None, as_json: bool) -> int:
     """Print the objects in which the replica differs; by digests, without the content."""
     with Store.open(store_url) as store:
         asked = types or store.clock().types or "*"
@@ -84,7 +81,7 @@ def show_diff(
         await exchange(client, [request], lambda index, block: theirs.update(read_list(block)))
         return theirs
 
-    theirs = with_client(url, password_file, work)
+    theirs = with_client(access, work)
     rows = []
     for key in sorted(ours.keys() | theirs.keys()):
         if ours.get(key) != theirs.get(key):
@@ -97,7 +94,7 @@ def show_diff(
     return DIFFERS_STATUS if rows else 0
 
 
-def show_text_diff(url: str, password_file: Path | None, store_url: str, types: str | None) -> int:
+def show_text_diff(access: Access, store_url: str, types: str | None) -> int:
     """Print the lines that a resync would change. Raises TokenLost if there is no delta."""
     with Store.open(store_url) as store:
         clock = store.clock()
@@ -107,21 +104,19 @@ def show_text_diff(url: str, password_file: Path | None, store_url: str, types: 
     async def work(client: Client) -> list[str]:
         return await client.delta_text(types or clock.types or "*", clock.token)
 
-    lines = with_client(url, password_file, work)
+    lines = with_client(access, work)
     for line in lines:
         say(line)
     return DIFFERS_STATUS if lines else 0
 
 
-def show_verification(
-    url: str, password_file: Path | None, store_url: str | None, types: str, as_json: bool
-) -> int:
+def show_verification(access: Access, store_url: str | None, types: str, as_json: bool) -> int:
     """Print the server's fresh count, and what hashing the whole replica found."""
 
     async def work(client: Client) -> Proof:
         return await client.verify(types)
 
-    proof = with_client(url, password_file, work)
+    proof = with_client(access, work)
     record: dict[str, object] = {
         "server at": str(proof.token),
         "objects": proof.count,

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from syncclient.address import Address
+from syncclient.cli.access import Access
 from syncclient.cli.session import ProgressBar, with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
@@ -30,8 +30,7 @@ _RETRY_S = 5.0
 
 def replicate(
     *,
-    url: str,
-    password_file: Path | None,
+    access: Access,
     store_url: str,
     zones_dir: Path | None,
     types: str | None,
@@ -45,14 +44,14 @@ def replicate(
     bar = ProgressBar(label)
     made: list[NewFolder] = []
     with Store.create(store_url, exist_ok=True) as store, store.synchronising():
-        _warn_of_other_source(store, url)
+        _warn_of_other_source(store, str(access.address))
 
         async def work(client: Client) -> Outcome:
             async with _frozen(client, freeze):
                 return await Replica(
                     store,
                     client,
-                    source=str(Address.parse(url)),
+                    source=str(access.address),
                     types=types,
                     allow_large_change=allow_large_change,
                     verify=verify,
@@ -61,7 +60,7 @@ def replicate(
                 ).synchronise()
 
         try:
-            outcome = with_client(url, password_file, work)
+            outcome = with_client(access, work)
         finally:
             bar.close()
         files = _bring_files(store, zones_dir, verify)
@@ -70,9 +69,9 @@ def replicate(
     _show(outcome, files, as_json)
 
 
-def _warn_of_other_source(store: Store, url: str) -> None:
+def _warn_of_other_source(store: Store, source: str) -> None:
     """Say so if the store copied another source until now: it will be made a copy of this one."""
-    known, source = store.clock().source, str(Address.parse(url))
+    known = store.clock().source
     if known is not None and known != source:
         warn("syncclient", f"until now this store copied {known}, from now on {source}")
 
@@ -138,8 +137,7 @@ def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
 
 def follow(
     *,
-    url: str,
-    password_file: Path | None,
+    access: Access,
     store_url: str,
     zones_dir: Path | None,
     types: str | None,
@@ -152,14 +150,14 @@ def follow(
     What this machine refuses (no room, a locked store) is told, and tried again.
     """
     with Store.create(store_url, exist_ok=True) as store:
-        _warn_of_other_source(store, url)
+        _warn_of_other_source(store, str(access.address))
 
         async def bring(client: Client, verify: bool) -> Token:
             with store.synchronising():
                 outcome = await Replica(
                     store,
                     client,
-                    source=str(Address.parse(url)),
+                    source=str(access.address),
                     types=types,
                     allow_large_change=allow_large_change,
                     verify=verify,
@@ -182,10 +180,10 @@ def follow(
                     client_types = types or store.clock().types or "*"
                     await client.wait_for_commit(client_types, token, _POLL_S)
 
-        with_client(url, password_file, work)
+        with_client(access, work)
 
 
-def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int) -> None:
+def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:
     """Hold a freeze until Ctrl-C."""
 
     async def work(client: Client) -> None:
@@ -206,4 +204,4 @@ def hold_freeze(url: str, password_file: Path | None, wait_s: int, expire_s: int
                 except SyncError as error:
                     say(error, err=True)
 
-    with_client(url, password_file, work)
+    with_client(access, work)

@@ -1,51 +1,25 @@
-"""What every command of `syncclient` begins with: the address, the password, the session."""
+"""What every command of `syncclient` runs in: a session with a server, errors, progress."""
 
-import getpass
-import os
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 import trio
 
-from syncclient.address import Address
+from syncclient.cli.access import Access
 from syncclient.client import Client
-from syncd.errors import IllegalValue, PasswordRequired, SyncError
-
-PASSWORD_VARIABLE = "SYNC_PASSWORD"
+from syncd.errors import SyncError
 
 T = TypeVar("T")
 
 
-def read_password(address: Address, password_file: Path | None) -> str:
-    """Return the password from the file, SYNC_PASSWORD, or a prompt. Raises PasswordRequired."""
-    if address.user is None:
-        return ""
-    if password_file is not None:
-        try:
-            return password_file.read_text().splitlines()[0]
-        except (OSError, IndexError) as error:
-            raise PasswordRequired(f"{password_file}: no password to be read: {error}") from None
-    if PASSWORD_VARIABLE in os.environ:
-        return os.environ[PASSWORD_VARIABLE]
-    if not sys.stdin.isatty():
-        raise PasswordRequired(
-            f"no password for {address.user}: give --password-file or {PASSWORD_VARIABLE}"
-        )
-    return getpass.getpass(f"Password of {address.user} at {address.host}: ")
-
-
-def with_client(url: str, password_file: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
     """Dial, log in, do the work, and return its result; errors come out as SyncError."""
-    address = Address.parse(url)
-    if address.user is None:
-        raise IllegalValue(f"{url}: say as whom to log in: syncd://USER@HOST:PORT")
-    password = read_password(address, password_file)
+    password = access.password()
 
     async def session() -> T:
-        async with Client.connect(address, password) as client:
+        async with Client.connect(access.address, password, tls=access.tls) as client:
             return await work(client)
 
     return run(session)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import trio
 
-from syncclient.address import Address
-from syncclient.cli.session import read_password
+from syncclient.cli.access import Access
+from syncclient.cli.session import run
 from syncclient.client import Client
 from syncd.errors import ConnectionFailed, Refused, SyncError
 from syncd.output import printable, say
@@ -19,20 +19,20 @@ from syncd.protocol.events import Reply
 
 _HISTORY = ".syncclient_history"
 _END = "000"
+_SECRET_VERB = "PASS"
 
 Ask = Callable[[str], str]
 """Shows a prompt and returns the line that was typed; raises EOFError at the end."""
 
 
-def run_shell(url: str, password_file: Path | None) -> None:
+def run_shell(access: Access) -> None:
     """Read lines until QUIT or the end of input."""
-    address = Address.parse(url)
-    password = read_password(address, password_file)
-    trio.run(_session, address, password)
+    password = access.password()
+    run(lambda: _session(access, password))
 
 
-async def _session(address: Address, password: str) -> None:
-    async with Client.connect(address, password) as client:
+async def _session(access: Access, password: str) -> None:
+    async with Client.connect(access.address, password, tls=access.tls) as client:
         try:
             await client.log_in()
         except Refused as error:
@@ -77,7 +77,14 @@ def _reader(words: list[str]) -> Ask:
     from prompt_toolkit.completion import WordCompleter
     from prompt_toolkit.history import FileHistory
 
-    history = FileHistory(str(Path.home() / _HISTORY))
+    class History(FileHistory):
+        """All but passwords, which would lie there for whoever reads the file."""
+
+        def store_string(self, string: str) -> None:
+            if not string.lstrip().upper().startswith(_SECRET_VERB):
+                super().store_string(string)
+
+    history = History(str(Path.home() / _HISTORY))
     session: PromptSession[str] = PromptSession(
         history=history, completer=WordCompleter(words, ignore_case=True, sentence=True)
     )

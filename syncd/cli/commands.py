@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,38 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 comment_option = click.option("--comment", default="", help="A word for the log.")
 
 
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that stand for section [tls]."""
+    path = click.Path()
+    for option in reversed(
+        (
+            click.option(
+                "--tls-cert",
+                type=path,
+                help="[tls] cert_file: certificate chain, PEM.",
+            ),
+            click.option("--tls-key", type=path, help="[tls] key_file: its key, if elsewhere."),
+            click.option(
+                "--tls-listen",
+                metavar="HOST[:PORT]",
+                help="[tls] listen: with TLS from the first byte (syncds://); port 5041.",
+            ),
+            click.option(
+                "--tls-client-ca",
+                type=path,
+                help="[tls] client_ca_file: CAs whose client certificates log users in.",
+            ),
+            click.option(
+                "--allow-clear-passwords",
+                is_flag=True,
+                help="[tls] allow_clear_passwords: from other machines, without TLS.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def syncd() -> None:
@@ -69,13 +102,20 @@ def init(store_url: str) -> None:
 )
 @click.option("--host", help="[listen] host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="[listen] port; 0 picks a free one.")
+@tls_options
+@click.option(
+    "--hide-user-names", is_flag=True, help="[login] hide_user_names: USER does not tell them."
+)
 @click.option("--verbose", is_flag=True, help='[log] level = "debug".')
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[log] format.")
 @click.option(
     "--print-config", is_flag=True, help="Print the configuration as a commented file, and end."
 )
 def serve(print_config: bool, **options: Any) -> None:
-    """Serve the store until interrupted. Options come before what the file says."""
+    """Serve the store until interrupted. Options come before what the file says.
+
+    SIGHUP: read the certificate again.
+    """
     from syncd.cli.serving import read_config, serve_store
 
     config = read_config(**options)

@@ -1,7 +1,8 @@
 """`syncd serve`: the daemon in a process of its own, until a signal ends it.
 
 The first SIGTERM or SIGINT drains the sessions, a second one ends them at once; either way the exit
-status is 0. systemd is told when it is ready, that it is alive, and that it stops.
+status is 0. SIGHUP has the certificate read again. systemd is told when it is ready, that it is
+alive, and that it stops.
 """
 
 import resource
@@ -10,10 +11,12 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import trio
 
 from syncd import __version__
+from syncd.errors import ConfigError
 from syncd.output import say
 from syncd.server import Config, Daemon
 from syncd.server.logs import EventLog, set_up_logging
@@ -26,32 +29,37 @@ _SPARE_FILES = 256
 log = EventLog("syncd.daemon")
 
 
-def read_config(
-    file: Path | None,
-    *,
-    store_url: str | None,
-    host: str | None,
-    port: int | None,
-    verbose: bool,
-    log_format: str | None,
-) -> Config:
+_OPTIONS = {
+    "store_url": ("store", "url"),
+    "host": ("listen", "host"),
+    "port": ("listen", "port"),
+    "tls_cert": ("tls", "cert_file"),
+    "tls_key": ("tls", "key_file"),
+    "tls_listen": ("tls", "listen"),
+    "tls_client_ca": ("tls", "client_ca_file"),
+    "allow_clear_passwords": ("tls", "allow_clear_passwords"),
+    "hide_user_names": ("login", "hide_user_names"),
+    "log_level": ("log", "level"),
+    "log_format": ("log", "format"),
+}
+"""Options of the command line, and the section and key that each stands for."""
+
+
+def read_config(file: Path | None, *, verbose: bool, **options: Any) -> Config:
     """Return the file's configuration with what the command line says in its place."""
     config = Config() if file is None else Config.load(file)
-    if store_url is not None:
-        config = replace(config, store=replace(config.store, url=store_url))
-    if host is not None:
-        config = replace(config, listen=replace(config.listen, host=host))
-    if port is not None:
-        config = replace(config, listen=replace(config.listen, port=port))
     if verbose:
-        config = replace(config, log=replace(config.log, level="debug"))
-    if log_format is not None:
-        config = replace(config, log=replace(config.log, format=log_format))
+        options["log_level"] = "debug"
+    for option, value in options.items():
+        if value is not None and value is not False:
+            section, key = _OPTIONS[option]
+            changed: Any = replace(getattr(config, section), **{key: value})
+            config = replace(config, **{section: changed})
     return config
 
 
 def serve_store(config: Config) -> None:
-    """Serve until SIGINT or SIGTERM. Raises ConnectionFailed if it cannot listen."""
+    """Serve until SIGINT or SIGTERM. Raises ConnectionFailed if it cannot listen, ConfigError."""
     set_up_logging(config.log.level, config.log.format)
     _allow_files(config.limits.max_sessions + _SPARE_FILES)
     sockets = take_sockets()
@@ -67,7 +75,13 @@ def serve_store(config: Config) -> None:
 
 
 async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> None:
-    daemon = Daemon(store, config.limits, slow_command_s=config.log.slow_command_s)
+    daemon = Daemon(
+        store,
+        config.limits,
+        tls=config.tls,
+        hide_user_names=config.login.hide_user_names,
+        slow_command_s=config.log.slow_command_s,
+    )
     listen = config.listen
 
     def ready(listeners: list[trio.SocketListener]) -> None:
@@ -77,28 +91,44 @@ async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> 
         )
         shown = addresses[0] if sockets else f"{_bracketed(listen.host)}:{_port(listeners[0])}"
         say(f"syncd is ready: syncd://{shown}")
+        if (tls_address := config.tls.listen_address()) is not None:
+            say(f"syncd is ready: syncds://{_bracketed(tls_address[0])}:{daemon.tls_port}")
         notify("READY=1")
         nursery.start_soon(_keep_watchdog)
 
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_end_on_signal, daemon, signals, nursery.cancel_scope)
+            nursery.start_soon(_heed_signals, daemon, signals, nursery.cancel_scope)
             host = None if listen.host == "*" else listen.host
             await daemon.run(host, listen.port, sockets=sockets, ready=ready)
             nursery.cancel_scope.cancel()
 
 
-async def _end_on_signal(
+async def _heed_signals(
     daemon: Daemon, signals: AsyncIterator[int], scope: trio.CancelScope
 ) -> None:
     async with trio.open_nursery() as nursery:
         async for number in signals:
             log.info("signal", name=signal.Signals(number).name)
+            if number == signal.SIGHUP:
+                _reload(daemon)
+                continue
             if daemon.stopping:
                 scope.cancel()
                 return
             notify("STOPPING=1")
             nursery.start_soon(daemon.stop)
+
+
+def _reload(daemon: Daemon) -> None:
+    if not daemon.tls.offered:
+        return
+    try:
+        daemon.tls.reload()
+    except ConfigError as error:
+        log.error("certificate_not_read", reason=error, text="the one in use stays")  # noqa: TRY400 (a trace says no more)
+    else:
+        log.info("certificate_read")
 
 
 async def _keep_watchdog() -> None:

@@ -40,6 +40,7 @@ class Code(IntEnum):
     MOVED_ON = 581, "the object is not at the stated digest or serial, or was changed meanwhile"
     READ_ONLY = 582, "this server is a replica; write at its source"
     VIEW_GONE = 583, "the commit, or a chunk asked for by digest, is not held (any more)"
+    TLS_REQUIRED = 584, "no password is taken in clear text; `STLS` first"
     BLOCK_FOLLOWS = 600, "the stated number of bytes follows, then another reply line"
     SEND_BLOCK = 700, "send the stated number of bytes"
     ASYNC_MESSAGE = 901, "a message for the user (not sent by this version)"

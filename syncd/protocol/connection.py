@@ -63,6 +63,11 @@ class _Connection:
         self._outbound.clear()
         return data
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether more was received than was made into events."""
+        return bool(self._inbound)
+
     def _move(self, step: Step) -> None:
         try:
             self.state = TRANSITIONS[self.state][step]
@@ -246,7 +251,8 @@ class ClientConnection(_Connection):
         line = f"{verb} {argument}" if argument else verb
         data = line.encode("utf-8") + b"\n"
         if len(data) > MAX_LINE_BYTES or data.count(b"\n") != 1 or b"\0" in data:
-            raise ValueError(f"not one line of at most {MAX_LINE_BYTES} bytes: {line[:80]!r}")
+            shown = verb if verb.upper() == "PASS" else f"{line[:80]!r}"
+            raise ValueError(f"not one line of at most {MAX_LINE_BYTES} bytes: {shown}")
         self._outbound.append(data)
         if verb.upper() == "QNOP":
             return

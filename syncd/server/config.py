@@ -10,6 +10,7 @@ from pathlib import Path
 from syncd.errors import ConfigError
 from syncd.server.limits import Limits
 from syncd.server.settings import read_section, section_text, setting
+from syncd.server.tls import TlsSettings
 
 DEFAULT_PORT = 5040
 _HEAD = """\
@@ -42,6 +43,17 @@ class Listen:
 
 
 @dataclass(frozen=True)
+class Login:
+    """Section [login]."""
+
+    hide_user_names: bool = setting(
+        False,
+        "Whether USER answers the same for names that there are not, so that nobody can try which "
+        "there are. Citadel's clients expect to be told.",
+    )
+
+
+@dataclass(frozen=True)
 class LogSection:
     """Section [log]. The log goes to standard error."""
 
@@ -69,6 +81,8 @@ class Config:
 
     store: StoreSection = field(default_factory=StoreSection)
     listen: Listen = field(default_factory=Listen)
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    login: Login = field(default_factory=Login)
     limits: Limits = field(default_factory=Limits)
     log: LogSection = field(default_factory=LogSection)
 

@@ -21,24 +21,25 @@ from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen, ShuttingDown
 from syncd.protocol.codes import Code
 from syncd.server.accept_failures import log_accept_failures_rarely
+from syncd.server.channel import ConnectionLost
 from syncd.server.clockwatch import ClockWatch
 from syncd.server.config import LogSection
 from syncd.server.limits import Limits
 from syncd.server.logs import EventLog
 from syncd.server.patience import Farewell
+from syncd.server.peers import Peer
 from syncd.server.session import Session
-from syncd.server.transport import (
-    AddressCount,
-    GuardedStream,
-    peer_name,
-    peer_of,
-    say_farewell,
-)
+from syncd.server.throttle import LoginThrottle
+from syncd.server.tls import NO_TLS_HERE, ServerTls, TlsSettings, begins_with_tls
+from syncd.server.transport import AddressCount, GuardedStream, say_farewell
 from syncd.store import Clock, Store
 from syncd.store.clock import check_writable
 from syncd.types import Role
+from syncd.types.users import password_matches
 
 _STORE_THREADS = 8
+_PASSWORD_THREADS = 2
+"""Passwords checked at once, 19 MiB each: whoever guesses slows other logins, not the readers."""
 _FREEZE_WAIT_S = 0.05
 _DRAIN_WAIT_S = 0.02
 _STOPPING = "the server is stopping; try again later"
@@ -65,8 +66,11 @@ class Daemon:
         store: Store,
         limits: Limits | None = None,
         *,
+        tls: TlsSettings = TlsSettings(),  # noqa: B008 (it is frozen)
+        hide_user_names: bool = False,
         slow_command_s: float = LogSection.slow_command_s,
     ) -> None:
+        """`hide_user_names`: USER says nothing of which names there are. Raises ConfigError."""
         self.store = store
         self.started = store.now()
         self.limits = Limits() if limits is None else limits
@@ -78,6 +82,12 @@ class Daemon:
         self.watch = ClockWatch(self)
         self._addresses = AddressCount(self.limits)
         self._scope = trio.CancelScope()
+        self.tls = ServerTls(tls)
+        self.tls_port: int | None = None
+        """Where TLS begins with the first byte, once it runs."""
+        self.hide_user_names = hide_user_names
+        self.throttle = LoginThrottle(trio.current_time)
+        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
@@ -98,13 +108,29 @@ class Daemon:
             ]
         else:
             listeners = await _listen(host, port)
+        tls_listeners = await self._listen_for_tls(listeners)
         self._announced = (await self.in_thread(self.store.clock)).token
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.watch.run)
                 log_accept_failures_rarely()
                 nursery.start_soon(trio.serve_listeners, self.serve, listeners)
+                nursery.start_soon(trio.serve_listeners, self.serve_tls, tls_listeners)
                 ready(listeners)
+
+    async def _listen_for_tls(self, others: list[trio.SocketListener]) -> list[trio.SocketListener]:
+        """Listen where TLS begins with the first byte; close the others if that cannot be."""
+        address = self.tls.settings.listen_address()
+        if address is None:
+            return []
+        try:
+            listeners = await _listen(*address)
+        except ConnectionFailed:
+            for listener in others:
+                await listener.aclose()
+            raise
+        self.tls_port = listeners[0].socket.getsockname()[1]
+        return listeners
 
     async def stop(self) -> None:
         """Drain: let each session finish the command in hand, for up to `drain_s`; then end."""
@@ -122,41 +148,56 @@ class Daemon:
         if self.stopping:
             raise Farewell("", Code.SHUTTING_DOWN, _STOPPING)
 
-    async def serve(self, stream: trio.SocketStream) -> None:
+    async def serve_tls(self, stream: trio.SocketStream) -> None:
+        """Serve one connection on which TLS begins with the first byte."""
+        await self.serve(stream, tls_first=True)
+
+    async def serve(self, stream: trio.SocketStream, *, tls_first: bool = False) -> None:
         """Serve one connection to its end."""
-        host, port = peer_of(stream)
+        peer = Peer.of(stream)
         try:
             guarded = GuardedStream(stream, self.limits.stall_s)
-            if refusal := self._refusal(host):
-                await self._turn_away(guarded, peer_name(host, port), refusal)
+            if refusal := self._refusal(peer):
+                await self._turn_away(guarded, peer, refusal)
                 return
-            self._addresses.add(host)
+            self._addresses.add(peer.host)
             try:
-                await self._serve_session(guarded, peer_name(host, port))
+                await self._serve_session(stream, guarded, peer, tls_first)
             finally:
-                self._addresses.remove(host)
+                self._addresses.remove(peer.host)
         except Exception:
-            log.exception("session_failed", peer=peer_name(host, port))
+            log.exception("session_failed", peer=peer)
         finally:
             with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(stream)
 
-    async def _serve_session(self, stream: GuardedStream, peer: str) -> None:
+    async def _serve_session(
+        self, socket: trio.SocketStream, stream: GuardedStream, peer: Peer, tls_first: bool
+    ) -> None:
         self._last_number += 1
         session = Session(self, stream, self._last_number, peer)
         self.sessions[session.number] = session
         session.journal.opened()
         try:
+            if tls_first and not await begins_with_tls(socket):
+                session.journal.ends("no TLS where TLS begins with the first byte")
+                await say_farewell(stream, NO_TLS_HERE.encode())
+                return
+            if tls_first:
+                await session.start_tls()
             await session.run()
+        except ConnectionLost:
+            session.journal.left()
         finally:
             stopping = self.stopping or trio.current_effective_deadline() == -math.inf
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
                     await self._release_abandoned(session)
+                await session.aclose()
             self.sessions.pop(session.number)
             session.journal.closed()
 
-    def _refusal(self, host: str | None) -> tuple[Code, str, str] | None:
+    def _refusal(self, peer: Peer) -> tuple[Code, str, str] | None:
         """Return why a new connection gets no session (code, text, limit), or None."""
         limits = self.limits
         if self.stopping:
@@ -164,13 +205,14 @@ class Daemon:
         if len(self.sessions) >= limits.max_sessions:
             text = f"all {limits.max_sessions} sessions are taken"
             return Code.TOO_MANY_SESSIONS, text, "max_sessions"
-        if self._addresses.is_full(host):
+        if self._addresses.is_full(peer.host):
             text = f"your address has its {limits.max_sessions_per_address} sessions"
             return Code.TOO_MANY_SESSIONS, text, "max_sessions_per_address"
         return None
 
     @staticmethod
-    async def _turn_away(stream: GuardedStream, peer: str, refusal: tuple[Code, str, str]) -> None:
+    async def _turn_away(stream: GuardedStream, peer: Peer, refusal: tuple[Code, str, str]) -> None:
+        """Always in clear text: for a client that speaks TLS it is one failed handshake."""
         code, text, limit = refusal
         log.warning("turned_away", peer=peer, limit=limit, text=text)
         await say_farewell(stream, f"{code} {text}\n".encode())
@@ -186,6 +228,12 @@ class Daemon:
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         """Run blocking work on the store in a thread and return its result."""
         return await trio.to_thread.run_sync(partial(function, *arguments), limiter=self._limiter)
+
+    async def check_password(self, stored: str, password: str) -> bool:
+        """Say whether a password is the one that was hashed; few are checked at once."""
+        return await trio.to_thread.run_sync(
+            password_matches, stored, password, limiter=self._password_limiter
+        )
 
     async def take(self, items: Iterator[T], count: int) -> list[T]:
         """Return the next `count` items, fewer at the end, of an iterator that blocks."""

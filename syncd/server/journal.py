@@ -71,6 +71,11 @@ class Journal:
         """A command failed, and nobody foresaw it; logs the exception that is being handled."""
         log.exception("command_failed", **self._who(), verb=verb)
 
+    def no_tls(self, reason: str) -> None:
+        """A handshake failed."""
+        self.ends("no TLS")
+        log.info("tls_failed", **self._who(), reason=reason)
+
     def left(self) -> None:
         """The connection broke."""
         log.debug("connection_lost", **self._who())

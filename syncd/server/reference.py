@@ -11,6 +11,7 @@ from pathlib import Path
 
 from syncd.protocol.codes import Code
 from syncd.server.registry import ACTIONS, VERBS
+from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.verbs import login  # noqa: F401 (registers what is listed, with all others)
 from syncd.types import all_types
 
@@ -84,12 +85,28 @@ def codes_table() -> str:
     )
 
 
+def logins_table() -> str:
+    """Return the table of failed logins that are borne."""
+    return _table(
+        ("failed logins", "at once", "then one every"),
+        (
+            (whose, str(allowance.failures), f"{allowance.regain_s:.0f} s")
+            for whose, allowance in (
+                ("from one IPv4 address, or one /64 of IPv6", PER_ADDRESS),
+                ("of one user, from wherever", PER_USER),
+                ("of one user from one address where that user logged in before", PER_USER),
+            )
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "codes": codes_table,
     "types": types_table,
     "verbs": verbs_table,
     "actions": actions_table,
     "options": options_table,
+    "logins": logins_table,
 }
 
 

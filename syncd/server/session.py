@@ -30,7 +30,9 @@ from syncd.server.channel import Channel, ConnectionLost
 from syncd.server.journal import Journal
 from syncd.server.notices import Notices
 from syncd.server.patience import Bound, Farewell
+from syncd.server.peers import Peer
 from syncd.server.registry import VERBS
+from syncd.server.tls import failure_text, vouched_names
 from syncd.server.transport import StalledError
 from syncd.store import Clock
 from syncd.types import Role
@@ -45,12 +47,14 @@ _PART_LINES = 256
 """Lines of a listing that are read at once."""
 _KEEP_FROZEN_S = 0.25
 """How often a freeze's holder puts off its end inside one long answer."""
+_CLOSE_S = 1.0
+"""How long a client may take to let the end of TLS be told."""
 
 
 class Session(Channel):
     """One client. `number` is unique in the daemon's life."""
 
-    def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: str) -> None:
+    def __init__(self, daemon: Daemon, stream: trio.abc.Stream, number: int, peer: Peer) -> None:
         super().__init__(stream, daemon.limits)
         self.daemon = daemon
         self.number = number
@@ -64,6 +68,10 @@ class Session(Channel):
         self.logins = 0
         self.role_checked = False
         """Whether the role was looked up again since the login."""
+        self.encryption: tuple[str, str, int] | None = None
+        """Protocol, cipher and its bits; None: no TLS is in use."""
+        self.vouched_names: frozenset[str] = frozenset()
+        """Users whom the client's certificate logs in."""
         self.wants_notices = False
         self.watched: frozenset[str] = frozenset()
         self.holds_freeze = False
@@ -78,6 +86,17 @@ class Session(Channel):
     def holder(self) -> str:
         """This session's name as the holder of a freeze."""
         return f"{self.user} from {self.peer}"
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether the client sent more than the command that is being run."""
+        return self._connection.has_unread
+
+    @property
+    def password_is_safe(self) -> bool:
+        """Whether nobody on the way can read what the client sends, or that does not matter."""
+        allowed = self.daemon.tls.settings.allow_clear_passwords
+        return self.encryption is not None or self.peer.loopback or allowed
 
     # Life
 
@@ -98,6 +117,23 @@ class Session(Channel):
             self.journal.limit_hit("stall_s", "the client does not read")
         except* (ConnectionLost, trio.BrokenResourceError, trio.ClosedResourceError):
             self.journal.left()
+
+    async def start_tls(self) -> None:
+        """Go on under TLS, as a new session. Raises ConnectionLost if the handshake fails."""
+        try:
+            stream = await self.daemon.tls.encrypted(self._stream)
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            self.journal.no_tls(failure_text(error))
+            raise ConnectionLost from None
+        self._stream = stream
+        cipher, _, bits = stream.cipher()
+        self.encryption = stream.version(), cipher, bits
+        self.vouched_names = vouched_names(stream.getpeercert() or {})
+
+    async def aclose(self) -> None:
+        """Close the connection; under TLS its end is told, unless that takes long."""
+        with trio.move_on_after(_CLOSE_S):
+            await self._stream.aclose()
 
     async def _serve(self) -> None:
         self.reply(Code.OK, "syncd ready")

@@ -5,10 +5,11 @@ noticed by TCP keep-alive.
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
 
 import trio
 
+from syncd.protocol.addresses import network_of, plain_address
 from syncd.server.limits import (
     FAREWELL_S,
     KEEPALIVE_IDLE_S,
@@ -17,9 +18,6 @@ from syncd.server.limits import (
     STEP_BYTES,
     Limits,
 )
-
-_IPV6_SITE_BITS = 64
-"""What one customer of a provider has at least; single addresses in it cost nothing."""
 
 
 class StalledError(trio.BrokenResourceError):
@@ -86,54 +84,26 @@ class AddressCount:
         self._uncounted = [ip_network(network) for network in limits.uncounted_networks]
         self._sessions: dict[str, int] = {}
 
-    def is_full(self, host: str | None) -> bool:
+    def is_full(self, host: str) -> bool:
         """Say whether an address has all the sessions that it may have."""
         key = self._key(host)
         return key is not None and self._sessions.get(key, 0) >= self._limit
 
-    def add(self, host: str | None) -> None:
+    def add(self, host: str) -> None:
         """Take note that a session of an address begins."""
         if (key := self._key(host)) is not None:
             self._sessions[key] = self._sessions.get(key, 0) + 1
 
-    def remove(self, host: str | None) -> None:
+    def remove(self, host: str) -> None:
         """Take note that it ended."""
         if (key := self._key(host)) is not None:
             self._sessions[key] -= 1
             if not self._sessions[key]:
                 del self._sessions[key]
 
-    def _key(self, host: str | None) -> str | None:
+    def _key(self, host: str) -> str | None:
         """Return what an address is counted under; None if it is not counted."""
-        if host is None:
+        address = plain_address(host)
+        if address is None or any(address in network for network in self._uncounted):
             return None
-        address = _plain_address(host)
-        if any(address in network for network in self._uncounted):
-            return None
-        if isinstance(address, IPv6Address):
-            return str(IPv6Network((address, _IPV6_SITE_BITS), strict=False))
-        return str(address)
-
-
-def _plain_address(host: str) -> IPv4Address | IPv6Address:
-    """Return an address; one of IPv4 that a socket of IPv6 shows is one of IPv4."""
-    address = ip_address(host.split("%")[0])  # a link-local one comes with its interface
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
-def peer_of(stream: trio.SocketStream) -> tuple[str | None, int]:
-    """Return a client's address and port; (None, 0) if it is gone already."""
-    try:
-        host, port = stream.socket.getpeername()[:2]
-    except OSError:
-        return None, 0
-    return host, port
-
-
-def peer_name(host: str | None, port: int) -> str:
-    """Return how a client is shown."""
-    if host is None:
-        return "gone"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return network_of(host)

@@ -23,6 +23,11 @@ ARGON2_MEMORY_KIB = 19 * 1024
 ARGON2_LANES = 1
 """OWASP's second choice: as strong against guessing, and a login costs the server 19 MiB, not
 64."""
+NOBODYS_HASH = (
+    f"$argon2id$v=19$m={ARGON2_MEMORY_KIB},t={ARGON2_TIME_COST},p={ARGON2_LANES}"
+    "$bm8gdXNlciBoYXMgdGhpcw$ROrPzdjHn+uZQFU/8bTqsFdWNyGYwIo+tHw4YakqXYA"
+)
+"""Of no password: what a guess at an unknown user is checked against, so that it takes as long."""
 
 
 class Users(DataType):

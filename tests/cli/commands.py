@@ -41,8 +41,13 @@ def start(
     stdin: Any = subprocess.DEVNULL,
     within: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    password: str | None = PASSWORD,
+    pass_fds: Sequence[int] = (),
 ) -> "subprocess.Popen[str]":
-    """Start `syncd ...` or `syncclient ...`, as an argument of the command `within`."""
+    """Start `syncd ...` or `syncclient ...`, as an argument of the command `within`.
+
+    Without a password (None), SYNC_PASSWORD is not set.
+    """
     program, *rest = (str(argument) for argument in arguments)
     return subprocess.Popen(
         [*within, str(BIN / program), *rest],
@@ -50,7 +55,10 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": str(BIN), "SYNC_PASSWORD": PASSWORD, "COLUMNS": "200"} | dict(variables or {}),
+        env={"PATH": str(BIN), "COLUMNS": "200"}
+        | ({} if password is None else {"SYNC_PASSWORD": password})
+        | dict(variables or {}),
+        pass_fds=pass_fds,
     )
 
 
@@ -63,26 +71,19 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
     return Done(process.returncode, out, err)
 
 
-def run(
-    *arguments: str | Path,
-    status: int = 0,
-    stdin: str | None = None,
-    within: Sequence[str] = (),
-) -> Done:
+def run(*arguments: str | Path, status: int = 0, stdin: str | None = None, **options: Any) -> Done:
     """Run a command to its end; it must end with `status`, and never in a traceback."""
-    piped = subprocess.DEVNULL if stdin is None else subprocess.PIPE
-    process = start(*arguments, stdin=piped, within=within)
+    pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    process = start(*arguments, stdin=pipe, **options)
     done = finish(process, stdin)
     assert "Traceback" not in done.err, done.err
     assert done.status == status, done
     return done
 
 
-def refused(
-    *arguments: str | Path, status: int, stdin: str | None = None, within: Sequence[str] = ()
-) -> str:
+def refused(*arguments: str | Path, status: int, stdin: str | None = None, **options: Any) -> str:
     """Run a command that has to be refused with one line; return that line."""
-    done = run(*arguments, status=status, stdin=stdin, within=within)
+    done = run(*arguments, status=status, stdin=stdin, **options)
     lines = done.err.splitlines()
     assert lines, done
     if status != 2:
@@ -93,11 +94,9 @@ def refused(
 class Serving:
     """`syncd serve` in a process of its own."""
 
-    def __init__(
-        self, store: str, within: Sequence[str] = (), variables: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, store: str, *options: str | Path, **settings: Any) -> None:
         self.process = start(
-            "syncd", "serve", "--store", store, "--port", "0", within=within, variables=variables
+            "syncd", "serve", "--store", store, "--port", "0", *options, **settings
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
@@ -105,6 +104,9 @@ class Serving:
             self.process.kill()
             raise RuntimeError(f"the server does not start: {line}{self.process.communicate()[1]}")
         self.port = int(line.rsplit(":", 1)[1])
+        self.tls_port = 0
+        if "--tls-listen" in options:
+            self.tls_port = int(self.process.stdout.readline().rsplit(":", 1)[1])
 
     def __enter__(self) -> "Serving":
         return self
@@ -121,6 +123,9 @@ class Serving:
 
     def url(self, user: str = USER) -> str:
         return f"syncd://{user}@127.0.0.1:{self.port}"
+
+    def tls_url(self, user: str = USER) -> str:
+        return f"syncds://{user}@127.0.0.1:{self.tls_port}"
 
     def end(self, number: int = signal.SIGTERM) -> Done:
         self.process.send_signal(number)

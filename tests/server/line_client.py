@@ -2,6 +2,7 @@
 
 import select
 import socket
+import ssl
 import struct
 from collections.abc import Iterable
 
@@ -17,6 +18,11 @@ class LineClient:
         self.socket = socket.create_connection((host, port), timeout=TIMEOUT_S)
         self.port = self.socket.getsockname()[1]
         self._received = bytearray()
+
+    def start_tls(self, context: ssl.SSLContext, name: str = "localhost") -> None:
+        """Do the handshake, after STLS or in the beginning."""
+        assert not self._received, "nothing may be said before TLS"
+        self.socket = context.wrap_socket(self.socket, server_hostname=name)
 
     def close(self) -> None:
         """Hang up."""

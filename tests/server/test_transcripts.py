@@ -4,12 +4,20 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.certificates import Certificates
+from tests.conftest import StartDaemon
 from tests.running import FixedClock, RunningDaemon
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.server.transcripts import Player, Transcript, read_transcripts
 
 TRANSCRIPTS = read_transcripts()
+
+
+@pytest.fixture
+def running_daemon(start_daemon: StartDaemon, certificates: Certificates) -> RunningDaemon:
+    """The daemon of the transcripts has a certificate."""
+    return start_daemon(tls=certificates.settings())
 
 
 @pytest.fixture
@@ -33,9 +41,10 @@ def test_the_server_says_what_protocol_md_says(
     dial: Callable[[], LineClient],
     clock: FixedClock,
     running_daemon: RunningDaemon,
+    certificates: Certificates,
     transcript: Transcript,
 ) -> None:
-    Player(connect, dial, clock, running_daemon.drain).play(transcript)
+    Player(connect, dial, clock, running_daemon.drain, certificates).play(transcript)
 
 
 def test_there_are_transcripts() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.certificates import Certificates
 from tests.running import FixedClock
 from tests.server.line_client import LineClient
 
@@ -15,6 +16,7 @@ _FENCE = re.compile(r"^```transcript([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOT
 _STEP = re.compile(r"(?P<side>[CS])(?P<number>\d?)(?P<how>[:#]) ?(?P<text>.*)")
 _MEANWHILE = re.compile(r"\.\.\. (?P<what>.*)")
 _PASSING = re.compile(r"(\d+) seconds pass")
+_TLS = re.compile(r"TLS begins(?:; the client's certificate names (\w+))?")
 _PLACEHOLDER = re.compile(r"<[a-z]+>")
 _REPEATED = re.compile(r"\{(.)\*(\d+)\}")
 
@@ -49,6 +51,7 @@ class Player:
     dial: Callable[[], LineClient]
     clock: FixedClock
     drain: Callable[[], None]
+    certificates: Certificates
     clients: dict[int, LineClient] = field(default_factory=dict)
 
     def play(self, transcript: Transcript) -> None:
@@ -87,7 +90,11 @@ class Player:
 
     def _meanwhile(self, what: str) -> None:
         client = self.clients[1]
-        if passing := _PASSING.fullmatch(what):
+        if beginning := _TLS.fullmatch(what):
+            name = beginning[1]
+            own = None if name is None else self.certificates.issue(name, common_name=name)
+            client.start_tls(self.certificates.context(own))
+        elif passing := _PASSING.fullmatch(what):
             self.clock.now += int(passing[1])
         elif what == "the server is told to stop":
             self.drain()

@@ -35,7 +35,7 @@ def add_user(store: Store, role: Role = Role.ADMIN, name: str = ADMIN) -> None:
 
 class _Socket:
     def getpeername(self) -> tuple[str, int]:
-        return "192.0.2.1", 40000
+        return "127.0.0.1", 40000
 
 
 class _Stream(trio.abc.Stream):

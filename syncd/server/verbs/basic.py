@@ -4,7 +4,7 @@ import socket
 import time
 
 from syncd import __version__
-from syncd.errors import IllegalValue, NoSuchObject, NotSupported
+from syncd.errors import IllegalValue, NoSuchObject
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import escape, join_fields
 from syncd.server.registry import ACTIONS, VERBS, number_argument, verb
@@ -56,6 +56,7 @@ async def info(session: Session, argument: str) -> None:
         f"protocol={PROTOCOL_VERSION}",
         f"types={','.join(kind.name for kind in all_types())}",
         f"actions={','.join(ACTIONS)}",
+        f"tls={'stls' if session.daemon.tls.offered else '-'}",
     ]  # fmt: skip
     for known in ACTIONS.values():
         options = ",".join(sorted(known.options)) or "-"
@@ -89,7 +90,7 @@ async def who(session: Session, argument: str) -> None:
         join_fields(
             [
                 str(other.number), other.user or "-", other.role.label if other.role else "-",
-                other.peer, str(int(other.since)), other.last_verb or "-",
+                str(other.peer), str(int(other.since)), other.last_verb or "-",
             ]
         )
         for other in session.daemon.sessions.values()
@@ -131,16 +132,6 @@ async def message(session: Session, argument: str) -> None:
 @verb("LFLR", role=Role.READER, summary="list floors (there is one)")
 async def floors(session: Session, argument: str) -> None:
     await session.listing("floors", ["0|syncd|0"])
-
-
-@verb("STLS", role=None, summary="begin TLS (not offered by this version)")
-async def start_tls(session: Session, argument: str) -> None:
-    raise NotSupported("TLS is not offered; use it on loopback or through a tunnel")
-
-
-@verb("GTLS", role=None, summary="which TLS is in use (none)")
-async def get_tls(session: Session, argument: str) -> None:
-    raise NotSupported("no TLS is in use")
 
 
 @verb("QUIT", role=None, summary="say goodbye")

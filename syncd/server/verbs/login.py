@@ -1,11 +1,14 @@
 """Logging in and out."""
 
+import logging
+
 from syncd.errors import (
     AlreadyLoggedIn,
     Frozen,
     IllegalValue,
     NoSuchUser,
     PasswordRequired,
+    TlsRequired,
 )
 from syncd.protocol.codes import Code
 from syncd.server.registry import verb
@@ -13,19 +16,29 @@ from syncd.server.session import Session, is_holder
 from syncd.store import Store
 from syncd.store.clock import freeze_text
 from syncd.types import Role
-from syncd.types.users import USERS, password_matches
+from syncd.types.users import NOBODYS_HASH, USERS
+
+log = logging.getLogger("syncd.login")
 
 
-@verb("USER name", role=None, summary="say who one is; PASS follows")
+@verb("USER name", role=None, summary="say who one is; PASS follows, unless a certificate says so")
 async def user(session: Session, argument: str) -> None:
-    if session.user is not None:
-        raise AlreadyLoggedIn(f"logged in as {session.user}; LOUT first")
+    _refuse_second_login(session)
+    _refuse_clear_password(session)
+    session.claimed_user = None
     try:
         name = USERS.check_name(argument.strip())
     except IllegalValue:
         raise NoSuchUser(f"no such user: {argument.strip()!r:.80}") from None
     await _refuse_while_frozen(session, name)
-    if await session.daemon.in_thread(_find_user, session.daemon.store, name) is None:
+    daemon = session.daemon
+    found = await daemon.in_thread(_find_user, daemon.store, name)
+    if found is not None and name in session.vouched_names:
+        _log_in(session, name, found[1])
+        return
+    daemon.throttle.check(name, session.peer.network)
+    if found is None and not daemon.hide_user_names:
+        daemon.throttle.charge_address(session.peer.network)
         raise NoSuchUser(f"no such user: {name}")
     session.claimed_user = name
     session.reply(Code.MORE_DATA, name)
@@ -33,25 +46,54 @@ async def user(session: Session, argument: str) -> None:
 
 @verb("PASS password", role=None, summary="prove it; answers user|role")
 async def password(session: Session, argument: str) -> None:
-    if session.user is not None:
-        raise AlreadyLoggedIn(f"logged in as {session.user}; LOUT first")
+    _refuse_second_login(session)
+    _refuse_clear_password(session)
     name, session.claimed_user = session.claimed_user, None
     if name is None:
         raise PasswordRequired("USER first")
     await _refuse_while_frozen(session, name)
-    found = await session.daemon.in_thread(_find_user, session.daemon.store, name)
-    if found is None or not await session.daemon.in_thread(password_matches, found[0], argument):
-        raise PasswordRequired("wrong password")
-    session.log_in(name, found[1])
-    session.reply(Code.OK, f"{name}|{found[1].label}")
+    daemon = session.daemon
+    with daemon.throttle.attempt(name, session.peer.network):
+        found = await daemon.in_thread(_find_user, daemon.store, name)
+        stored = NOBODYS_HASH if found is None else found[0]
+        matches = await daemon.check_password(stored, argument)
+        if found is None or not matches:
+            raise PasswordRequired("wrong password")
+    _log_in(session, name, found[1])
 
 
 @verb("LOUT", role=None, summary="log out, stay connected")
 async def log_out(session: Session, argument: str) -> None:
+    await end_login(session)
+    session.reply(Code.OK, "logged out")
+
+
+async def end_login(session: Session) -> None:
+    """Take from a session all that its user had: freeze, role, watching."""
     if session.holds_freeze:
         await session.daemon.release(session)
     session.log_out()
-    session.reply(Code.OK, "logged out")
+
+
+def _log_in(session: Session, name: str, role: Role) -> None:
+    session.log_in(name, role)
+    session.reply(Code.OK, f"{name}|{role.label}")
+
+
+def _refuse_second_login(session: Session) -> None:
+    if session.user is not None:
+        raise AlreadyLoggedIn(f"logged in as {session.user}; LOUT first")
+
+
+def _refuse_clear_password(session: Session) -> None:
+    """Say so at USER already: a client that waits for the answer never sends its password."""
+    if session.password_is_safe:
+        return
+    if session.daemon.tls.offered:
+        advice = "send STLS first, or use syncds://"
+    else:
+        advice = "give the server a certificate (syncd serve --tls-cert), or use a tunnel"
+    raise TlsRequired(f"no password is taken in clear text from another machine: {advice}")
 
 
 def _find_user(store: Store, name: str) -> tuple[str, Role] | None:

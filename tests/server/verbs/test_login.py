@@ -1,10 +1,18 @@
 """Logging in and out."""
 
+import time
+
 import pytest
 
+from syncd.server.peers import Peer
+from syncd.server.throttle import PER_ADDRESS, PER_USER
+from syncd.server.tls import TlsSettings
 from syncd.store import Store
 from syncd.types import Role
-from tests.running import PASSWORD, USER_OF_ROLE
+from syncd.types.users import hash_password
+from tests.certificates import Certificates
+from tests.conftest import StartDaemon
+from tests.running import PASSWORD, USER_OF_ROLE, put
 from tests.server.conftest import Connect
 
 
@@ -58,3 +66,111 @@ def test_a_user_that_was_removed_logs_in_no_more(connect: Connect, source_store:
     source_store.remove("users", "bob", author="test")
     assert client.ask(f"PASS {PASSWORD}").startswith("540 ")
     assert client.ask("USER bob").startswith("570 ")
+
+
+# Passwords in clear text
+
+
+@pytest.fixture
+def far_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client seems to be on another machine."""
+    monkeypatch.setattr(Peer, "of", lambda stream: Peer("192.0.2.99", 40000))
+
+
+@pytest.mark.usefixtures("far_away")
+def test_a_password_in_clear_text_from_elsewhere_is_refused_with_what_to_do(
+    connect: Connect, start_daemon: StartDaemon, certificates: Certificates
+) -> None:
+    client = connect()
+    refusal = client.ask("USER alice")
+    assert refusal.startswith("584 no password is taken in clear text from another machine: give")
+    assert client.ask(f"PASS {PASSWORD}") == refusal
+    offering = connect(None, start_daemon(tls=certificates.settings()))
+    assert offering.ask("USER alice").endswith("send STLS first, or use syncds://")
+    offering.ask("STLS")
+    offering.start_tls(certificates.context())
+    assert offering.log_in("alice") == "200 alice|operator"
+
+
+@pytest.mark.usefixtures("far_away")
+def test_a_password_in_clear_text_is_taken_where_that_is_configured(
+    connect: Connect, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(tls=TlsSettings(allow_clear_passwords=True))
+    assert connect(None, daemon).log_in("alice") == "200 alice|operator"
+
+
+# Guessing
+
+
+def test_who_guesses_too_often_is_refused_over_a_real_socket(
+    connect: Connect, source_store: Store
+) -> None:
+    client = connect()
+    for _ in range(PER_USER.failures):
+        assert client.log_in("alice", "guess") == "540 wrong password"
+    refusal = client.log_in("alice")
+    assert refusal.startswith("552 too many failed logins; try again in "), "also when right"
+    assert connect().log_in("alice") == refusal
+    assert connect("bob").ask("NOOP") == "200 ok"
+
+
+def test_guesses_on_many_connections_at_once_find_no_more_room(connect: Connect) -> None:
+    clients = [connect() for _ in range(3 * PER_USER.failures)]
+    for client in clients:
+        client.send("USER alice", "PASS guess")
+    answers = [client.line() for client in clients]
+    answers += [client.line() for client, first in zip(clients, answers, strict=True)
+                if first.startswith("300")]  # fmt: skip
+    assert answers.count("540 wrong password") == PER_USER.failures
+
+
+def test_guessing_names_is_throttled_as_guessing_passwords_is(connect: Connect) -> None:
+    client = connect()
+    for number in range(PER_ADDRESS.failures):
+        assert client.ask(f"USER nobody{number}").startswith("570 ")
+    assert client.ask("USER nobody").startswith("552 ")
+    assert client.ask("USER alice").startswith("552 "), "there is no difference to be seen"
+
+
+def test_a_certificate_logs_in_also_while_passwords_are_refused(
+    start_daemon: StartDaemon, certificates: Certificates, connect: Connect
+) -> None:
+    daemon = start_daemon(tls=certificates.settings())
+    guessing = connect(None, daemon)
+    for _ in range(PER_USER.failures + 1):
+        guessing.log_in("alice", "guess")
+    client = connect(None, daemon)
+    client.ask("STLS")
+    client.start_tls(certificates.context(certificates.issue("alice", common_name="alice")))
+    assert client.ask("USER alice") == "200 alice|operator"
+
+
+def test_hidden_names_are_not_told_by_words_or_by_time(
+    start_daemon: StartDaemon, source_store: Store, connect: Connect
+) -> None:
+    put(source_store, "users", "carol", hash_password("correct horse"), role="reader")
+    daemon = start_daemon(hide_user_names=True)
+    client = connect(None, daemon)
+    seconds: dict[str, list[float]] = {"carol": [], "nobody": []}
+    for _ in range(PER_USER.failures - 1):
+        for name, measured in seconds.items():
+            assert client.ask(f"USER {name}") == f"300 {name}"
+            began = time.perf_counter()
+            assert client.ask("PASS guess") == "540 wrong password"
+            measured.append(time.perf_counter() - began)
+    known, unknown = (min(measured) for measured in seconds.values())
+    assert abs(known - unknown) < 0.5 * known, "an unknown name costs one hash as well"
+    assert client.ask("USER no such") == "570 no such user: 'no such'"
+
+
+def test_the_log_says_who_failed_but_no_name_that_may_be_a_password(
+    start_daemon: StartDaemon, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = connect(None, start_daemon(hide_user_names=True))
+    client.log_in("alice", "my-guess")
+    client.log_in("mistyped-password", "x")
+    assert f"127.0.0.1:{client.port}: wrong password for alice" in caplog.text
+    assert "wrong password for an unknown user" in caplog.text
+    assert "mistyped" not in caplog.text
+    assert "my-guess" not in caplog.text

@@ -1,0 +1,180 @@
+"""TLS as the server speaks it: its settings, its certificate, and the names that a client's
+certificate vouches for.
+
+TLS 1.2 or later only. A connection that asked for TLS never goes on without it.
+"""
+
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import MSG_PEEK
+from typing import Any
+
+import trio
+
+from syncd.errors import ConfigError
+from syncd.server.settings import setting
+
+DEFAULT_TLS_PORT = 5041
+"""Port on which TLS begins with the first byte (`syncds://`)."""
+HANDSHAKE_S = 10.0
+"""How long a client may take for a handshake: a few round trips, on the worst of lines."""
+NO_TLS_HERE = "530 this port speaks TLS from the first byte: use syncds://, or another port\n"
+_HANDSHAKE_RECORD = b"\x16"
+"""First byte of every TLS connection (RFC 8446, section 5.1)."""
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """Section [tls]. Without `cert_file`, TLS is not offered."""
+
+    cert_file: str = setting(
+        "",
+        "The server's certificate and those between it and its CA, PEM; STLS is offered then. Read "
+        "again on SIGHUP.",
+    )
+    key_file: str = setting("", "Its key, PEM; empty: it stands in cert_file too.")
+    listen: str = setting(
+        "",
+        "HOST:PORT, or HOST for port 5041, where TLS begins with the first byte (syncds://); "
+        "empty: nowhere.",
+    )
+    client_ca_file: str = setting(
+        "", "CAs whose client certificates log their users in, PEM; empty: none do."
+    )
+    allow_clear_passwords: bool = setting(
+        False, "Whether a password is taken in clear text from other machines."
+    )
+
+    def listen_address(self) -> tuple[str, int] | None:
+        """Return host and port of `listen`. Raises ConfigError."""
+        if not self.listen:
+            return None
+        host, colon, port = self.listen.rpartition(":")
+        if not colon or self.listen.endswith("]"):
+            host, port = self.listen, str(DEFAULT_TLS_PORT)
+        host = host.removeprefix("[").removesuffix("]")
+        if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
+            raise ConfigError(f"--tls-listen {self.listen}: write HOST:PORT, or HOST alone")
+        return host, int(port)
+
+
+class ServerTls:
+    """The context that handshakes are made with. Raises ConfigError, as `reload` does."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self.settings = settings
+        self._context = _context(settings)
+
+    @property
+    def offered(self) -> bool:
+        """Whether there is a certificate."""
+        return self._context is not None
+
+    def reload(self) -> None:
+        """Read the files again, for connections from now on; what was there stays if that fails."""
+        self._context = _context(self.settings)
+
+    async def encrypted(self, stream: trio.abc.Stream) -> "trio.SSLStream[trio.abc.Stream]":
+        """Return the stream with TLS on it, its handshake done.
+
+        Raises trio.TooSlowError, trio.BrokenResourceError.
+        """
+        assert self._context is not None
+        secured = trio.SSLStream(stream, self._context, server_side=True)
+        with trio.fail_after(HANDSHAKE_S):
+            try:
+                await secured.do_handshake()
+            except trio.BrokenResourceError:
+                await _send_alert(stream, secured)
+                raise
+        return secured
+
+
+async def _send_alert(stream: trio.abc.Stream, secured: "trio.SSLStream[trio.abc.Stream]") -> None:
+    """Tell the client why: OpenSSL has written the alert, but trio leaves it unsent."""
+    unsent: ssl.MemoryBIO | None = getattr(secured, "_outgoing", None)
+    if unsent is not None and (alert := unsent.read()):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.send_all(alert)
+
+
+def _context(settings: TlsSettings) -> ssl.SSLContext | None:
+    settings.listen_address()
+    if not settings.cert_file:
+        for value, option in (
+            (settings.key_file, "--tls-key"),
+            (settings.listen, "--tls-listen"),
+            (settings.client_ca_file, "--tls-client-ca"),
+        ):
+            if value:
+                raise ConfigError(f"{option} needs --tls-cert, the server's certificate")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.cert_file, settings.key_file or None, _no_passphrase)
+    except OSError as error:  # an ssl.SSLError as well
+        key = f" with the key {settings.key_file}" if settings.key_file else ""
+        raise ConfigError(
+            f"the certificate {settings.cert_file}{key} cannot be used: {_reason(error)}"
+        ) from None
+    if settings.client_ca_file:
+        try:
+            context.load_verify_locations(settings.client_ca_file)
+        except OSError as error:
+            raise ConfigError(
+                f"the client CA {settings.client_ca_file} cannot be used: {_reason(error)}"
+            ) from None
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _no_passphrase() -> str:
+    raise ConfigError("the key of --tls-key has a passphrase; a server needs one without")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"{error.reason or error}; is it PEM, and do certificate and key belong together?"
+    return error.strerror or str(error)
+
+
+async def begins_with_tls(stream: trio.SocketStream) -> bool:
+    """Say whether a client's first byte is that of TLS; it is not taken from the stream.
+
+    Waits HANDSHAKE_S at most: a client that says nothing speaks no TLS.
+    """
+    try:
+        with trio.move_on_after(HANDSHAKE_S):
+            return await stream.socket.recv(1, MSG_PEEK) in (_HANDSHAKE_RECORD, b"")
+    except OSError:
+        return True  # the handshake finds the connection gone
+    return False
+
+
+def failure_text(error: BaseException) -> str:
+    """Return why a handshake failed, in one line that holds nothing the client wrote."""
+    if isinstance(error, trio.TooSlowError):
+        return f"not done after {HANDSHAKE_S:.0f} s"
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the client's certificate: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError) and cause.reason and "EOF" not in cause.reason:
+        return cause.reason.lower().replace("_", " ")
+    return "the connection ended"
+
+
+def vouched_names(certificate: Mapping[str, Any]) -> frozenset[str]:
+    """Return the user names in a verified certificate, in lower case.
+
+    `certificate` is as SSLObject.getpeercert gives it: {} for none. They are the DNS names and mail
+    addresses of its subjectAltName, and the common names of its subject.
+    """
+    names = {
+        value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "email")
+    }
+    for relative_name in certificate.get("subject", ()):
+        names |= {value for key, value in relative_name if key == "commonName"}
+    return frozenset(name.lower() for name in names)
