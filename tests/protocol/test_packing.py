@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.errors import ProtocolViolation
-from syncd.protocol.packing import MAX_BYTES, MAX_ELEMENTS, MAX_NESTING, pack, unpack, unpack_own
+from syncd.protocol.limits import MAX_BLOCK_BYTES, MAX_ELEMENTS, MAX_NESTING
+from syncd.protocol.packing import pack, unpack, unpack_own
 
 keys = st.text() | st.integers(0, 1 << 40)
 values = st.recursive(
@@ -82,9 +83,9 @@ def test_values_may_be_nested_so_deep_and_no_deeper() -> None:
 
 
 def test_a_message_may_be_so_large_and_no_larger() -> None:
-    assert unpack(pack(bytes(MAX_BYTES - 5))) == bytes(MAX_BYTES - 5)
-    with pytest.raises(ProtocolViolation, match=f"{MAX_BYTES + 1} bytes"):
-        unpack(pack(bytes(MAX_BYTES - 4)))
+    assert unpack(pack(bytes(MAX_BLOCK_BYTES - 5))) == bytes(MAX_BLOCK_BYTES - 5)
+    with pytest.raises(ProtocolViolation, match=f"{MAX_BLOCK_BYTES + 1} bytes"):
+        unpack(pack(bytes(MAX_BLOCK_BYTES - 4)))
 
 
 def test_arrays_that_promise_much_cost_nothing() -> None:
