@@ -33,6 +33,8 @@ from syncd.types import Role
 if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
 
+FIRST_ROOM = "zones"
+"""Where a Citadel client is before it goes anywhere else (verbs/rooms.py)."""
 _RECEIVE_BYTES = 64 * 1024
 _SEND_BYTES = 64 * 1024
 """Lines of a listing are sent when this much is queued."""
@@ -60,7 +62,10 @@ class Session:
         self.number = number
         self.peer = peer
         self.since = daemon.store.now()
+        self.active = self.since
         self.last_verb = ""
+        self.software = ""
+        self.room = FIRST_ROOM
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
@@ -116,7 +121,7 @@ class Session:
             verb = VERBS.get(name)
             if verb is None:
                 raise NotSupported(f"{name!r:.40} is no verb here; HELP lists them")
-            self.last_verb = name
+            self.last_verb, self.active = name, self.daemon.store.now()
             if verb.role is not None:
                 if self.role is None:
                     raise NotLoggedIn(f"{name} needs a login: USER name, PASS password")

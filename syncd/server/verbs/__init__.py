@@ -1,5 +1,23 @@
 """The verbs, one file a family: importing this package registers all of them."""
 
-from syncd.server.verbs import basic, freezing, login, sync, sync_read, sync_repair, sync_write
+from syncd.server.verbs import (
+    basic,
+    freezing,
+    login,
+    rooms,
+    sync,
+    sync_read,
+    sync_repair,
+    sync_write,
+)
 
-__all__ = ["basic", "freezing", "login", "sync", "sync_read", "sync_repair", "sync_write"]
+__all__ = [
+    "basic",
+    "freezing",
+    "login",
+    "rooms",
+    "sync",
+    "sync_read",
+    "sync_repair",
+    "sync_write",
+]
