@@ -62,9 +62,10 @@ def _run(
 class Source:
     """A source that holds a folder or a file of zones; leaving the `with` block ends it."""
 
-    def __init__(self, zones: Path, work: Path) -> None:
+    def __init__(self, zones: Path, work: Path, *, serve_options: Sequence[str] = ()) -> None:
         work.mkdir(parents=True)
         self._zones = zones
+        self._serve_options = serve_options
         self._log = work / "serve.log"
         self._store = f"sqlite:///{work / 'source.db'}"
         self._daemon: Daemon | None = None
@@ -89,7 +90,10 @@ class Source:
         imported = _run("syncd", "import", "zones", str(self._zones), "--store", self._store)
         self._import_peak_kib = imported.peak_kib
         self._daemon = Daemon(
-            [_program("syncd"), "serve", "--store", self._store, "--port", "0"],
+            [
+                *(_program("syncd"), "serve", "--store", self._store, "--port", "0"),
+                *self._serve_options,
+            ],
             self._log,
             env={"PYTHONUNBUFFERED": "1"},
         )

@@ -56,8 +56,11 @@ def init(store_url: str) -> None:
 @store_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5040, show_default=True, help="Port; 0 picks a free one.")
+@click.option(
+    "--max-sessions", default=1000, show_default=True, type=click.IntRange(1), help="At once."
+)
 @click.option("--verbose", is_flag=True, help="Log every session to standard error.")
-def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
+def serve(store_url: str, host: str, port: int, max_sessions: int, verbose: bool) -> None:
     """Serve the store until interrupted."""
     from syncd.cli.serving import serve_store
 
@@ -66,7 +69,7 @@ def serve(store_url: str, host: str, port: int, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     with _open(store_url) as store:
-        serve_store(store, host, port)
+        serve_store(store, host, port, max_sessions)
 
 
 @syncd.command()

@@ -19,9 +19,11 @@ import trio
 from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen
 from syncd.protocol.codes import Code
+from syncd.server.bootstraps import SharedBlocks
 from syncd.server.session import Session
 from syncd.store import Store
 from syncd.store.clock import check_writable
+from syncd.types.users import password_matches
 
 DEFAULT_PORT = 5040
 MAX_SESSIONS = 1000
@@ -29,6 +31,8 @@ MAX_SESSIONS = 1000
 MAX_BODY_BYTES = 1024 * 1024 * 1024
 """Largest zone or file that is taken over the wire."""
 _STORE_THREADS = 8
+_PASSWORD_THREADS = 2
+"""Password checks at once: each takes 19 MiB, and a core while it lasts."""
 _WATCH_S = 0.25
 """How often the clock is looked at while a session watches: what others' commits may wait."""
 _FREEZE_WAIT_S = 0.05
@@ -56,8 +60,10 @@ class Daemon:
         self.max_body_bytes = max_body_bytes
         self.sessions: dict[int, Session] = {}
         self.freezing_by: Session | None = None
+        self.shared_blocks = SharedBlocks()
         self._max_sessions = max_sessions
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
+        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
 
@@ -127,6 +133,12 @@ class Daemon:
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         """Run blocking work on the store in a thread and return its result."""
         return await trio.to_thread.run_sync(partial(function, *arguments), limiter=self._limiter)
+
+    async def password_matches(self, stored: str, password: str) -> bool:
+        """Say whether a password is the one of a stored hash."""
+        return await trio.to_thread.run_sync(
+            password_matches, stored, password, limiter=self._password_limiter
+        )
 
     async def take(self, items: Iterator[T], count: int) -> list[T]:
         """Return the next `count` items, fewer at the end, of an iterator that blocks."""

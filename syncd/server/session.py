@@ -186,9 +186,9 @@ class Session:
                 queued = 0
         self._connection.send_listing_end()
 
-    async def block(self, data: bytes) -> None:
-        """Send one block of a long answer; the final 200 is the verb's to send."""
-        self._connection.send_block(data)
+    async def block(self, framed: bytes) -> None:
+        """Send one block of a long answer, with its line; the final 200 is the verb's to send."""
+        self._connection.send_block(framed)
         await self._keep_frozen_at_times()
         await self.flush()
 

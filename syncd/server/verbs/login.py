@@ -13,7 +13,7 @@ from syncd.server.session import Session, is_holder
 from syncd.store import Store
 from syncd.store.clock import freeze_text
 from syncd.types import Role
-from syncd.types.users import USERS, password_matches
+from syncd.types.users import USERS
 
 
 @verb("USER name", role=None, summary="say who one is; PASS follows")
@@ -40,7 +40,7 @@ async def password(session: Session, argument: str) -> None:
         raise PasswordRequired("USER first")
     await _refuse_while_frozen(session, name)
     found = await session.daemon.in_thread(_find_user, session.daemon.store, name)
-    if found is None or not await session.daemon.in_thread(password_matches, found[0], argument):
+    if found is None or not await session.daemon.password_matches(found[0], argument):
         raise PasswordRequired("wrong password")
     session.user, session.role = name, found[1]
     session.reply(Code.OK, f"{name}|{found[1].label}")
