@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # What the tests and the benchmark run against; installed only where something of it is missing.
-DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd
+DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd \
+  citadel-client libnet-citadel-perl
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help demo test check lint types layers unit readme bench packages clean

@@ -9,7 +9,7 @@ from syncd.errors import (
 )
 from syncd.protocol.codes import Code
 from syncd.server.registry import verb
-from syncd.server.session import Session, is_holder
+from syncd.server.session import FIRST_ROOM, Session, is_holder
 from syncd.store import Store
 from syncd.store.clock import freeze_text
 from syncd.types import Role
@@ -52,6 +52,7 @@ async def log_out(session: Session, argument: str) -> None:
         await session.daemon.release(session)
     session.user = session.role = session.claimed_user = None
     session.watched = frozenset()
+    session.room = FIRST_ROOM
     session.drop_notices()
     session.reply(Code.OK, "logged out")
 
