@@ -124,13 +124,13 @@ class Driver:
     async def _resync_one(self, number: int) -> None:
         path = self._folder / f"{number}.db"
         await trio.to_thread.run_sync(shutil.copyfile, self._folder / "-1.db", path)
-        async with Client.connect(self._address(), self._password) as client:
-            async with self._logins:
-                present = await client.begin_watch("*")
-            self._one_is_ready()
-            await self._committed.wait()
-            await client.wait_for_commit("*", present, _NOTICE_S)
-            with Store.open(self._store(number)) as store:
+        with Store.open(self._store(number)) as store:
+            async with Client.connect(self._address(), self._password) as client:
+                async with self._logins:
+                    present = await client.begin_watch("*")
+                self._one_is_ready()
+                await self._committed.wait()
+                await client.wait_for_commit("*", present, _NOTICE_S)
                 outcome = await Replica(store, client, source="source").synchronise()
         path.unlink()
         if outcome.path is not SyncPath.DELTA:

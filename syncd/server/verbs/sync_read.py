@@ -178,7 +178,11 @@ async def _send_everything(
         made = await daemon.shared_blocks.get(key, make)
         if made.framed is not None:
             await session.block(made.framed)
-        position, first, limit_bytes = made.following, None, daemon.shared_blocks.next_limit(limit_bytes)
+        position, first, limit_bytes = (
+            made.following,
+            None,
+            daemon.shared_blocks.next_limit(limit_bytes),
+        )
 
 
 def _position(text: str | None) -> tuple[str, str] | None:
