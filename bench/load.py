@@ -40,17 +40,15 @@ class Load:
 def measure(source: Source, what: str, count: int, work: Path) -> Load:
     """Run a fleet against a warm server. Raises BenchmarkError if the fleet itself fails."""
     _run_fleet(source, what, min(count, _WARM), work / "warm")
-    _forget_peak(source.pid)
     _run_fleet(source, what, FEW, work / "few")
     few_kib = _peak(source.pid)
-    _forget_peak(source.pid)
     before_s = _cpu_s(source.pid)
     fleet = _run_fleet(source, what, count, work / "all")
     all_kib = _peak(source.pid)
     return Load(
         count,
         fleet,
-        all_kib,
+        max(fleet.gathering_peak_kib, all_kib),
         (all_kib - few_kib) / (count - FEW),
         _cpu_s(source.pid) - before_s,
     )
@@ -59,9 +57,9 @@ def measure(source: Source, what: str, count: int, work: Path) -> Load:
 def row(figure: str, load: Load) -> Row:
     """Return the table's row; the goal is that no client fails and no session costs over 64 KB."""
     fleet = load.fleet
-    gathering = f"login of all {fleet.gathering_s:.1f} s, then " if fleet.gathering_s else ""
     ours = (
-        f"{gathering}slowest client {fleet.slowest_s:.2f} s, {fleet.failed} failed, "
+        f"login of all {fleet.gathering_s:.1f} s, then slowest client {fleet.slowest_s:.2f} s, "
+        f"{fleet.failed} failed, "
         f"server {load.server_cpu_s:.1f} CPU s, {load.peak_kib / 1000:.0f} MB, "
         f"{max(0.0, load.kib_a_session):.0f} KiB a session"
     )
@@ -78,7 +76,10 @@ def note(load: Load) -> str:
 def _run_fleet(source: Source, what: str, count: int, work: Path) -> Fleet:
     work.mkdir(parents=True)
     done = subprocess.run(
-        [sys.executable, "-m", "bench.fleet", what, str(count), str(source.port), str(work)],
+        [
+            *(sys.executable, "-m", "bench.fleet", what, str(count), str(source.port)),
+            *(str(work), str(source.pid)),
+        ],
         env={**os.environ, "SYNC_PASSWORD": PASSWORD},
         capture_output=True,
         timeout=_LIMIT_S,
@@ -88,11 +89,6 @@ def _run_fleet(source: Source, what: str, count: int, work: Path) -> Fleet:
         said = done.stderr.decode(errors="replace").strip()
         raise BenchmarkError(f"{count} clients to {what}: {said[-1000:]}")
     return Fleet(**json.loads(done.stdout))
-
-
-def _forget_peak(pid: int) -> None:
-    """Have the kernel count the peak of a process from now on."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def _peak(pid: int) -> int:

@@ -16,14 +16,17 @@ from syncd.content.versions import Version
 from syncd.errors import IllegalValue
 from syncd.protocol.connection import framed_block
 from syncd.store import View
+from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
 
 FIRST_BLOCK_BYTES = 64 * 1024
 """Blocks begin small, so that the other side has something to do early."""
-IN_FLIGHT_BYTES = 4 * 1024 * 1024
+IN_FLIGHT_BYTES = 2 * 1024 * 1024
 """What the blocks that are being sent at one time may come to, as long as none has to be smaller
 than the first: so a session takes no more than that however many there are."""
-SHARED_BYTES = 8 * 1024 * 1024
-"""Blocks kept for those who come next: a bootstrap of 400,000 records has 3 MB."""
+_ROW_BYTES = 1024
+"""Of a block, for each object that is read ahead for it."""
+SHARED_BYTES = 2 * 1024 * 1024
+"""Blocks kept for those who come next: replicas that began together do not drift far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def make_block(
     if opening is not None:
         writer.add(opening)
     after, begun = position.after, position.begun
-    for version, sent, bodies in _objects(view, types, position):
+    for version, sent, bodies in _objects(view, types, position, limit_bytes // _ROW_BYTES):
         own = len(version.chunk_digests())
         block = None
         if not begun:
@@ -74,10 +77,14 @@ def make_block(
 
 
 def _objects(
-    view: View, types: Sequence[str], position: Position
+    view: View, types: Sequence[str], position: Position, rows: int
 ) -> Iterator[tuple[Version, int, Iterator[bytes]]]:
-    """Yield each object with how many of its chunks are left out, and the bodies of the others."""
-    versions = view.versions(types, after=position.after)
+    """Yield each object with how many of its chunks are left out, and the bodies of the others.
+
+    Some `rows` objects are read at a time: no more than a block may need.
+    """
+    page_rows = max(1, min(PAGE_ROWS, rows))
+    versions = view.versions(types, after=position.after, page_rows=page_rows)
     if position.skip:
         for first in versions:
             digests = first.chunk_digests()
@@ -85,7 +92,7 @@ def _objects(
                 raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
             yield first, position.skip, view.bodies_in_order(digests[position.skip :])
             break
-    for version, bodies in view.stored(versions):
+    for version, bodies in view.stored(versions, group_objects=min(GROUP_OBJECTS, page_rows)):
         yield version, 0, bodies
 
 
