@@ -2,9 +2,10 @@
 
     python -m bench.fleet WHAT COUNT PORT FOLDER SERVER_PID
 
-prints one JSON object, a `Fleet`. A client that fails is counted and its reason kept; the others
-go on. First all gather: they connect and log in. The server's peak is counted anew from there on, so
-that what password checks take is not mistaken for what sessions take. The password of the users `replica` and `editor` is in SYNC_PASSWORD.
+prints one JSON object, a `Fleet`. First all gather: they connect and log in. The server's peak is
+counted anew from there on, so that what password checks take is not mistaken for what sessions
+take. A client that fails is counted and its reason kept; the others go on. The password of the
+users `replica` and `editor` is in SYNC_PASSWORD.
 """
 
 import json

@@ -20,9 +20,10 @@ from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
 
 FIRST_BLOCK_BYTES = 64 * 1024
 """Blocks begin small, so that the other side has something to do early."""
-IN_FLIGHT_BYTES = 2 * 1024 * 1024
+LEAST_BLOCK_BYTES = 32 * 1024
+IN_FLIGHT_BYTES = 1024 * 1024
 """What the blocks that are being sent at one time may come to, as long as none has to be smaller
-than the first: so a session takes no more than that however many there are."""
+than the least: so a session takes no more than that, however many there are."""
 _ROW_BYTES = 1024
 """Of a block, for each object that is read ahead for it."""
 SHARED_BYTES = 2 * 1024 * 1024
@@ -128,7 +129,7 @@ class SharedBlocks:
 
     def next_limit(self, limit_bytes: int) -> int:
         """Return how large a block may be that comes after one of `limit_bytes`."""
-        share = max(FIRST_BLOCK_BYTES, IN_FLIGHT_BYTES // max(1, self._readers))
+        share = max(LEAST_BLOCK_BYTES, IN_FLIGHT_BYTES // max(1, self._readers))
         return min(BLOCK_BYTES, share, 2 * limit_bytes)
 
     async def get(self, key: object, make: Callable[[], Awaitable[Made]]) -> Made:

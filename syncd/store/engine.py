@@ -20,7 +20,8 @@ SCHEMA_REVISION = "0001"
 
 _BUSY_TIMEOUT_MS = 60_000
 """How long a writer waits for another: an import's last transaction may take some seconds."""
-_CACHE_KIB = 8 * 1024
+_CACHE_KIB, _WRITE_CACHE_KIB = 1024, 8 * 1024
+"""Of a connection, until it writes and from then on: a daemon has one for each of its threads."""
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
 third."""
@@ -91,6 +92,8 @@ def _set_up_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("syncd_write")
+        if writes:
+            connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITE_CACHE_KIB}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

@@ -9,6 +9,7 @@ import trio
 from syncd.content.messages import BLOCK_BYTES, BlockReader, Head, Opening
 from syncd.server.bootstraps import (
     FIRST_BLOCK_BYTES,
+    LEAST_BLOCK_BYTES,
     Made,
     Position,
     SharedBlocks,
@@ -174,4 +175,4 @@ def test_blocks_grow_but_less_where_many_are_sent() -> None:
         others = [shared.reader() for _ in range(999)]
         for other in others:
             other.__enter__()
-        assert shared.next_limit(BLOCK_BYTES) == FIRST_BLOCK_BYTES
+        assert shared.next_limit(BLOCK_BYTES) == LEAST_BLOCK_BYTES
