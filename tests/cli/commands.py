@@ -80,8 +80,8 @@ def refused(*arguments: str | Path, status: int, stdin: str | None = None) -> st
 class Serving:
     """`syncd serve` in a process of its own."""
 
-    def __init__(self, store: str) -> None:
-        self.process = start("syncd", "serve", "--store", store, "--port", "0")
+    def __init__(self, store: str, *options: str) -> None:
+        self.process = start("syncd", "serve", "--store", store, "--port", "0", *options)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if "syncd is ready: " not in line:
