@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench import bind, compilezone, knot, ours, peers, rsync
+from bench import bind, compilezone, knot, load, ours, peers, rsync
 from bench.datasets import Dataset, dataset
 from bench.measure import BenchmarkError, Figure
 from bench.table import (
@@ -332,8 +332,29 @@ def _import_runs(bench: Bench, figure: str, zone: str, path: Path) -> Mapping[st
     return {side: value for side, value in results.items() if value is not None}
 
 
+def loaded(bench: Bench, what: str, count: int, label: str) -> list[Row]:
+    """Very many clients of one server, which holds `large`, in one process beside it."""
+    if not bench.has(ours.NAME):
+        return []
+    data = dataset("large", bench.data)
+    loads: list[load.Load] = []
+
+    def run() -> Figure:
+        source = ours.Source(data.folder, bench.work / "source", serve_options=load.SERVE_OPTIONS)
+        with source:
+            loads.append(load.measure(source, what, count, bench.work))
+        return Figure(
+            seconds=loads[-1].fleet.slowest_s,
+            peak_kib_primary=loads[-1].peak_kib,
+            note=load.note(loads[-1]),
+        )
+
+    bench.attempt(f"load-{what}", f"{ours.NAME} under load", run)
+    return [load.row(label, one) for one in loads]
+
+
 def peak_memory(bench: Bench) -> list[Row]:
-    """The highest peak of either side in any figure of this run."""
+    """The highest peak of either side in any figure of this run but those of load."""
     mine, theirs = bench.peak_kib(ours.NAME), bench.peak_kib(bind.NAME)
     texts = [NOT_MEASURED if kib is None else f"{kib / 1000:.0f} MB" for kib in (mine, theirs)]
     ratio = mine / theirs if mine and theirs else None
@@ -350,5 +371,14 @@ FIGURES: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "token-lost": token_lost,
     "import-one": import_one,
     "import-root": import_root,
+    "load-bootstrap": partial(
+        loaded, what="bootstrap", count=50, label="50 replicas bootstrap large at once"
+    ),
+    "load-resync": partial(
+        loaded, what="resync", count=500, label="500 watching replicas resync after a commit"
+    ),
+    "load-watch": partial(
+        loaded, what="watch", count=1000, label="1,000 idle watchers hear of a commit"
+    ),
     "peak-memory": peak_memory,
 }

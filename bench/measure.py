@@ -122,6 +122,11 @@ def peak_kib(pid: int) -> int | None:
     return None
 
 
+def forget_peak(pid: int) -> None:
+    """Have the kernel count the peak resident size of a running process from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 def free_port() -> int:
     """Return a loopback port that is free for both TCP and UDP at this moment."""
     while True:

@@ -30,7 +30,7 @@ NAME = "syncd"
 _REPLICA = "replica"
 _EDITOR = "editor"
 _EDITOR_ROLE = "operator"  # whichever role may patch zones
-_PASSWORD = "only on loopback, only for this run"
+PASSWORD = "only on loopback, only for this run"
 _READY = re.compile(rb":(\d+)\s*$", re.MULTILINE)
 _READY_S = 60.0
 _SETUP_S = 900.0
@@ -52,7 +52,7 @@ def _run(
 ) -> ProcessMeasurement:
     done = measure_command(
         [_program(name), *words],
-        env={"SYNC_PASSWORD": _PASSWORD},
+        env={"SYNC_PASSWORD": PASSWORD},
         stdin=stdin.encode(),
         timeout_s=timeout_s,
     )
@@ -62,9 +62,17 @@ def _run(
 class Source:
     """A source that holds a folder or a file of zones; leaving the `with` block ends it."""
 
-    def __init__(self, zones: Path, work: Path, store: str | None = None) -> None:
+    def __init__(
+        self,
+        zones: Path,
+        work: Path,
+        store: str | None = None,
+        *,
+        serve_options: Sequence[str] = (),
+    ) -> None:
         work.mkdir(parents=True)
         self._zones = zones
+        self._serve_options = serve_options
         self._log = work / "serve.log"
         self._store = store or f"sqlite:///{work / 'source.db'}"
         self._daemon: Daemon | None = None
@@ -84,12 +92,15 @@ class Source:
                 "--password-stdin",
                 "--store",
                 self._store,
-                stdin=f"{_PASSWORD}\n",
+                stdin=f"{PASSWORD}\n",
             )
         imported = _run("syncd", "import", "zones", str(self._zones), "--store", self._store)
         self._import_peak_kib = imported.peak_kib
         self._daemon = Daemon(
-            [_program("syncd"), "serve", "--store", self._store, "--port", "0"],
+            [
+                *(_program("syncd"), "serve", "--store", self._store, "--port", "0"),
+                *self._serve_options,
+            ],
             self._log,
             env={"PYTHONUNBUFFERED": "1"},
         )
@@ -109,6 +120,14 @@ class Source:
         """The higher of the import's peak and the server's."""
         served = self._daemon.peak_kib if self._daemon is not None else None
         return max(self._import_peak_kib, served or 0) or None
+
+    @property
+    def pid(self) -> int:
+        """The server's process. Raises BenchmarkError if it does not run."""
+        if self._daemon is None:
+            raise BenchmarkError("the server was not started")
+        self._daemon.check_running()
+        return self._daemon.pid
 
     def address(self, user: str = _REPLICA, port: int | None = None) -> str:
         return f"syncd://{user}@127.0.0.1:{port or self.port}"
@@ -146,7 +165,7 @@ class Replica:
     def watch(self, address: str) -> Daemon:
         """Start a process that follows every commit."""
         words = [_program("syncclient"), "resync", address, *self._options, "--watch"]
-        return Daemon(words, self.zones.parent / "watch.log", env={"SYNC_PASSWORD": _PASSWORD})
+        return Daemon(words, self.zones.parent / "watch.log", env={"SYNC_PASSWORD": PASSWORD})
 
     def check_serial(self, name: str, serial: int) -> None:
         """Raise BenchmarkError unless a zone file holds the serial."""
@@ -278,7 +297,7 @@ def change_while_watching(data: Dataset, work: Path, repeat: int, limit_s: float
 
 async def _patch_and_wait(address: str, edited: EditedZone, file: Path) -> float:
     change = edited.change()
-    async with Client.connect(address, _PASSWORD) as client:
+    async with Client.connect(address, PASSWORD) as client:
         await client.noop()
         present = (await client.info("zones", edited.zone)).rows[0]["digest"]
         watch = Stopwatch()

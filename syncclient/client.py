@@ -172,7 +172,7 @@ class Client:
         return (await self.listing("HELP", verb))[1]
 
     async def who(self) -> list[list[str]]:
-        """RWHO: number, user, role, from, since, last verb of each session."""
+        """RWHO: of each session Citadel's 12 columns, then role and since; see protocol.md."""
         return [split_fields(line) for line in (await self.listing("RWHO"))[1]]
 
     async def info(

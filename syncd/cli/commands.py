@@ -102,6 +102,7 @@ def init(store_url: str) -> None:
 )
 @click.option("--host", help="[listen] host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="[listen] port; 0 picks a free one.")
+@click.option("--max-sessions", type=click.IntRange(1), help="[limits] max_sessions: at once.")
 @tls_options
 @click.option(
     "--hide-user-names", is_flag=True, help="[login] hide_user_names: USER does not tell them."

@@ -59,7 +59,7 @@ class _Connection:
 
     def data_to_send(self) -> bytes:
         """Return, and forget, the bytes that are to be sent."""
-        data = b"".join(self._outbound)
+        data = self._outbound[0] if len(self._outbound) == 1 else b"".join(self._outbound)
         self._outbound.clear()
         return data
 
@@ -194,11 +194,10 @@ class ServerConnection(_Connection):
         self._move(Step.LISTING_DOWN_END)
         self._line(TERMINATOR)
 
-    def send_block(self, data: bytes) -> None:
-        """Queue one 6xx block, its line included."""
+    def send_block(self, framed: bytes) -> None:
+        """Queue one block with its line, as `framed_block` made it; it is not copied."""
         self._move(Step.BLOCK)
-        self._line(f"{Code.BLOCK_FOLLOWS} {len(data)}")
-        self._outbound.append(data)
+        self._outbound.append(framed)
         self._move(Step.BLOCK_DOWN_END)
 
     def ask_block(self, size_bytes: int) -> None:
@@ -342,6 +341,11 @@ class ClientConnection(_Connection):
         self._move(Step.LISTING_UP_END)
         self._outbound += data
         self._outbound.append(TERMINATOR.encode() + b"\n")
+
+
+def framed_block(data: bytes) -> bytes:
+    """Return a block with the 6xx line that announces it."""
+    return b"%d %d\n%b" % (Code.BLOCK_FOLLOWS, len(data), data)
 
 
 def _listing_line(line: str) -> str:

@@ -21,6 +21,7 @@ from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen, ShuttingDown
 from syncd.protocol.codes import Code
 from syncd.server.accept_failures import log_accept_failures_rarely
+from syncd.server.bootstraps import SharedBlocks
 from syncd.server.channel import ConnectionLost
 from syncd.server.clockwatch import ClockWatch
 from syncd.server.config import LogSection
@@ -87,8 +88,9 @@ class Daemon:
         """Where TLS begins with the first byte, once it runs."""
         self.hide_user_names = hide_user_names
         self.throttle = LoginThrottle(trio.current_time)
-        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
+        self.shared_blocks = SharedBlocks()
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
+        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
         self._last_number = 0
         self._announced: Token | None = None
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
     from syncd.server.requests import SyncRequest
 
+FIRST_ROOM = "zones"
+"""Where a Citadel client is before it goes anywhere else (verbs/rooms.py)."""
 _SEND_BYTES = 64 * 1024
 """Lines of a listing are sent when this much is queued."""
 _PART_LINES = 256
@@ -60,8 +62,11 @@ class Session(Channel):
         self.number = number
         self.peer = peer
         self.since = daemon.store.now()
+        self.active = self.since
         self.last_verb = ""
         self.last_request: SyncRequest | None = None
+        self.software = ""
+        self.room = FIRST_ROOM
         self.claimed_user: str | None = None
         self.user: str | None = None
         self.role: Role | None = None
@@ -170,7 +175,7 @@ class Session(Channel):
             verb = VERBS.get(name)
             if verb is None:
                 raise NotSupported(f"{name!r:.40} is no verb here; HELP lists them")
-            self.last_verb = name
+            self.last_verb, self.active = name, self.daemon.store.now()
             if verb.role is not None:
                 self.check_role(verb.role, name)
             await self._keep_frozen()
@@ -211,6 +216,7 @@ class Session(Channel):
         """Forget who it is, and what was asked for in that name."""
         self.user = self.role = self.claimed_user = None
         self.watched = frozenset()
+        self.room = FIRST_ROOM
         self._notices.drop()
         self._patience.logged_out()
         self.look_again()
@@ -251,9 +257,9 @@ class Session(Channel):
                 queued = 0
         self._connection.send_listing_end()
 
-    async def block(self, data: bytes) -> None:
-        """Send one block of a long answer; the final 200 is the verb's to send."""
-        self._connection.send_block(data)
+    async def block(self, framed: bytes) -> None:
+        """Send one block of a long answer, with its line; the final 200 is the verb's to send."""
+        self._connection.send_block(framed)
         await self._keep_frozen_at_times()
         await self.flush()
 

@@ -28,7 +28,8 @@ from syncd.store.url import parse_url, shown_url
 SCHEMA_REVISION = "0002"
 """The newest migration; `schema.py` is what it leaves."""
 
-_CACHE_KIB = 8 * 1024
+_CACHE_KIB, _WRITE_CACHE_KIB = 1024, 8 * 1024
+"""Of a connection, until it writes and from then on: a daemon has one for each of its threads."""
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
 third."""
@@ -127,6 +128,7 @@ def _set_up_sqlite(engine: Engine) -> None:
             return
         synchronous = "NORMAL" if options.get("syncd_unseen") else "FULL"
         connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITE_CACHE_KIB}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -31,7 +31,7 @@ PAGE_ROWS = 500
 PAGE_MARKS = 4096
 """Marks read at once; they are small."""
 
-_GROUP_OBJECTS, _FEW_CHUNKS = 200, 16
+GROUP_OBJECTS, _FEW_CHUNKS = 200, 16
 """Objects whose chunks are read together, and up to how many chunks one may have for that."""
 
 VERSION_COLUMNS = (
@@ -84,16 +84,17 @@ class View:
         after: tuple[str, str] | None = None,
         pattern: str | None = None,
         limit: int | None = None,
+        page_rows: int = PAGE_ROWS,
     ) -> Iterator[Version]:
         """Yield objects in the order of type and name, those behind `after` (type, name).
 
-        `pattern` is a name, or one with `*` and `?`.
+        `pattern` is a name, or one with `*` and `?`. `page_rows` are read at once.
         """
         exact = pattern is not None and _WILDCARDS.search(pattern) is None
         wanted = version.c.name == pattern if exact else None
         found = (
             as_version(row)
-            for page in self._pages(VERSION_COLUMNS, types, PAGE_ROWS, after=after, wanted=wanted)
+            for page in self._pages(VERSION_COLUMNS, types, page_rows, after=after, wanted=wanted)
             for row in page
         )
         if pattern is not None and not exact:
@@ -142,13 +143,16 @@ class View:
                 raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
         return found
 
-    def stored(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:
+    def stored(
+        self, versions: Iterable[Version], *, group_objects: int = GROUP_OBJECTS
+    ) -> Iterator[tuple[Version, Iterator[bytes]]]:
         """Yield each version with its chunks' bodies as they are stored.
 
-        The chunks of small objects are read together, those of large ones a part at a time.
+        The chunks of small objects, `group_objects` of them, are read together, those of large
+        ones a part at a time.
         """
         remaining = iter(versions)
-        while group := list(islice(remaining, _GROUP_OBJECTS)):
+        while group := list(islice(remaining, group_objects)):
             digests = [present.chunk_digests() for present in group]
             small = self.bodies([d for own in digests if len(own) <= _FEW_CHUNKS for d in own])
             for present, own in zip(group, digests, strict=True):

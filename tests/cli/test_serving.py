@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -381,3 +382,25 @@ def test_the_example_units_are_sound(tmp_path: Path) -> None:
 def test_an_address_in_use_is_refused_in_one_line(server: Serving, source: str) -> None:
     arguments = ("syncd", "serve", "--store", source, "--port", str(server.port))
     assert "cannot listen on 127.0.0.1" in refused(*arguments, status=3)
+
+
+def test_serve_takes_as_many_sessions_as_it_is_told(source: str) -> None:
+    with Serving(source, "--max-sessions", "2") as serving, ExitStack() as stack:
+        greetings = []
+        for _ in range(3):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", serving.port)))
+            client.settimeout(20)
+            greetings.append(client.recv(100))
+    assert greetings[:2] == [b"200 syncd ready\n"] * 2
+    assert greetings[2] == b"551 all 2 sessions are taken\n"
+
+
+def test_serve_raises_a_low_limit_of_open_files(source: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with Serving(source, "--max-sessions", "300") as serving:
+            raised, _ = resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert raised > 300

@@ -7,7 +7,7 @@ from itertools import cycle
 from hypothesis import strategies as st
 
 from syncd.protocol.codes import Code
-from syncd.protocol.connection import ClientConnection, ServerConnection
+from syncd.protocol.connection import ClientConnection, ServerConnection, framed_block
 from syncd.protocol.events import (
     BadLine,
     Block,
@@ -129,7 +129,7 @@ class Server:
             self._next()
         else:
             for block in exchange.blocks:
-                core.send_block(block)
+                core.send_block(framed_block(block))
             self._end(exchange)
 
     def _end(self, exchange: Exchange) -> None:

@@ -16,6 +16,7 @@ from syncd.protocol.connection import (
     MAX_LISTING_LINE_BYTES,
     ClientConnection,
     ServerConnection,
+    framed_block,
 )
 from syncd.protocol.events import (
     BadLine,
@@ -115,7 +116,7 @@ SERVER_STEPS: dict[Step, Callable[[ServerConnection], object]] = {
     Step.FINAL: lambda server: server.send_reply(Code.OK),
     Step.SILENCE: lambda server: server.send_silence(),
     Step.LISTING: lambda server: server.send_reply(Code.LISTING_FOLLOWS),
-    Step.BLOCK: lambda server: server.send_block(b"x"),
+    Step.BLOCK: lambda server: server.send_block(framed_block(b"x")),
     Step.WANT_LISTING: lambda server: server.send_reply(Code.SEND_LISTING),
     Step.WANT_BLOCK: lambda server: server.ask_block(3),
     Step.LISTING_DOWN_END: lambda server: server.send_listing_end(),

@@ -1,8 +1,6 @@
-"""The daemon: connections, their limit, its end; and real telnet and nc."""
+"""The daemon: connections, their limit, its end."""
 
-import shutil
 import socket
-import subprocess
 
 import pytest
 
@@ -106,41 +104,6 @@ def test_what_the_store_fails_with_ends_neither_watcher_nor_daemon(
         assert watcher.is_silent(0.6)
     source_store.remove("files", "etc/motd", author="test")
     assert watcher.line().startswith("902 commit|")
-
-
-@pytest.mark.skipif(shutil.which("nc") is None, reason="nc is not installed")
-def test_nc_can_talk_to_it(running_daemon: RunningDaemon) -> None:
-    lines = f"USER bob\nPASS {PASSWORD}\nSYNC zones|list\nSYNC files|get|etc/motd\nQUIT\n"
-    done = subprocess.run(
-        ["nc", "-N", running_daemon.host, str(running_daemon.port)],
-        input=lines.encode(), capture_output=True, timeout=10, check=True,
-    )  # fmt: skip
-    heard = done.stdout.decode().splitlines()
-    assert heard[:3] == ["200 syncd ready", "300 bob", "200 bob|reader"]
-    assert heard[4:9] == ["example.com.", "example.net.", "000", "600 8", "welcome"]
-    assert heard[10] == "200 goodbye"
-
-
-@pytest.mark.skipif(shutil.which("telnet") is None, reason="telnet is not installed")
-def test_telnet_can_talk_to_it(running_daemon: RunningDaemon) -> None:
-    telnet = subprocess.Popen(
-        ["telnet", running_daemon.host, str(running_daemon.port)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert telnet.stdin is not None
-    assert telnet.stdout is not None
-    with telnet:
-        while telnet.stdout.readline() != b"200 syncd ready\n":
-            pass
-        for line, reply in [
-            ("user bob", "300 bob"),
-            (f"pass {PASSWORD}", "200 bob|reader"),
-            ("echo hello", "200 hello"),
-            ("quit", "200 goodbye"),
-        ]:
-            telnet.stdin.write(f"{line}\n".encode())
-            telnet.stdin.flush()
-            assert telnet.stdout.readline().decode() == f"{reply}\n"
 
 
 def test_an_ipv6_peer_is_shown_in_brackets(source_store: Store) -> None:

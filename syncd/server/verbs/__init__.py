@@ -5,6 +5,7 @@ from syncd.server.verbs import (
     encryption,
     freezing,
     login,
+    rooms,
     sync,
     sync_read,
     sync_repair,
@@ -12,5 +13,6 @@ from syncd.server.verbs import (
 )
 
 __all__ = [
-    "basic", "encryption", "freezing", "login", "sync", "sync_read", "sync_repair", "sync_write",
+    "basic", "encryption", "freezing", "login", "rooms", "sync", "sync_read", "sync_repair",
+    "sync_write",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from syncd.types import Role, all_types
 
 PROTOCOL_VERSION = 1
 _REVISION = 100 * int(__version__.split(".")[0]) + int(__version__.split(".")[1])
+_SOFTWARE_CHARACTERS = 60
 _MESSAGES = {
     "hello": "Log in with USER and PASS; SYNC ? and HELP list what there is.",
     "goodbye": "Goodbye.",
@@ -44,6 +45,8 @@ async def tell_time(session: Session, argument: str) -> None:
 
 @verb("IDEN devid|cliid|rev|name|host", role=None, summary="say what software the client is")
 async def identify(session: Session, argument: str) -> None:
+    name = "".join(argument.split("|")[3:4]).strip()
+    session.software = "".join(filter(str.isprintable, name))[:_SOFTWARE_CHARACTERS]
     session.reply(Code.OK, "ok")
 
 
@@ -83,14 +86,16 @@ async def help_(session: Session, argument: str) -> None:
 @verb(
     "RWHO",
     role=Role.READER,
-    summary="who is connected: number, user, role, from, since, last verb",
+    summary="who is connected: Citadel's 12 columns, then role and since",
 )
 async def who(session: Session, argument: str) -> None:
     rows = [
         join_fields(
             [
-                str(other.number), other.user or "-", other.role.label if other.role else "-",
-                str(other.peer), str(int(other.since)), other.last_verb or "-",
+                str(other.number), other.user or "-", other.room, str(other.peer),
+                other.software or "-", str(int(other.active)), other.last_verb or "-", ".", "", "",
+                "", str(int(other.user is not None)), other.role.label if other.role else "-",
+                str(int(other.since)),
             ]
         )
         for other in session.daemon.sessions.values()
@@ -127,11 +132,6 @@ async def message(session: Session, argument: str) -> None:
     if text is None:
         raise NoSuchObject(f"no system message {escape(argument):.40}; there are hello, goodbye")
     await session.listing(argument.strip().lower(), [text])
-
-
-@verb("LFLR", role=Role.READER, summary="list floors (there is one)")
-async def floors(session: Session, argument: str) -> None:
-    await session.listing("floors", ["0|syncd|0"])
 
 
 @verb("QUIT", role=None, summary="say goodbye")

@@ -1,17 +1,24 @@
 """SYNC actions that read. What they send is made in threads, a page or block at a time."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from syncd.content.messages import Element, Head, Opening, write_blocks
+from syncd.content.messages import Opening, write_blocks
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, fingerprint_text
 from syncd.errors import IllegalValue
 from syncd.protocol.codes import Code
+from syncd.protocol.connection import framed_block
 from syncd.protocol.fields import join_fields
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.protocol.packing import pack
+from syncd.server.bootstraps import (
+    FIRST_BLOCK_BYTES,
+    Position,
+    make_block,
+)
 from syncd.server.deltas import delta_elements, delta_lines
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
@@ -25,8 +32,6 @@ _PAGING = {
 }
 _LIST_ROWS = 2048
 """Rows of one block of a listing in msgpack."""
-_FIRST_BLOCK_BYTES = 64 * 1024
-"""A bootstrap's blocks begin small, so that the other side has something to do early."""
 
 
 async def view_of(session: Session, request: SyncRequest) -> View:
@@ -42,8 +47,9 @@ async def proof_of(session: Session, view: View, request: SyncRequest) -> str:
 
 async def send_blocks(session: Session, blocks: Iterator[bytes], final: str) -> None:
     """Send a long answer: blocks as they are made, and the line that ends it."""
-    while part := await session.daemon.take(blocks, 1):
-        await session.block(part[0])
+    framed = map(framed_block, blocks)
+    while part := await session.daemon.take(framed, 1):
+        await session.block(part.pop())
     session.reply(Code.OK, final)
 
 
@@ -155,8 +161,29 @@ async def get_all(session: Session, request: SyncRequest) -> None:
     totals = await session.daemon.in_thread(view.totals, request.type_names)
     final = f"{view.token}|{totals.count}|{fingerprint_text(totals.fingerprint)}"
     opening = Opening(str(view.token), totals.count)
-    elements = chain([opening], _everything(view, request.type_names, after, skip))
-    await send_blocks(session, write_blocks(elements, growing_from=_FIRST_BLOCK_BYTES), final)
+    with session.daemon.shared_blocks.reader():
+        await _send_everything(session, view, request.type_names, Position(after, skip), opening)
+    session.reply(Code.OK, final)
+
+
+async def _send_everything(
+    session: Session, view: View, types: list[str], begin: Position, opening: Opening
+) -> None:
+    daemon = session.daemon
+    position: Position | None = begin
+    first: Opening | None = opening
+    limit_bytes = FIRST_BLOCK_BYTES
+    while position is not None:
+        make = partial(daemon.in_thread, make_block, view, types, position, limit_bytes, first)
+        key = (view.token, tuple(types), position, first)
+        made = await daemon.shared_blocks.get(key, make)
+        if made.framed is not None:
+            await session.block(made.framed)
+        position, first, limit_bytes = (
+            made.following,
+            None,
+            daemon.shared_blocks.next_limit(limit_bytes),
+        )
 
 
 def _position(text: str | None) -> tuple[str, str] | None:
@@ -166,26 +193,6 @@ def _position(text: str | None) -> tuple[str, str] | None:
     if not separator:
         raise IllegalValue(f"after={text!r:.60}: write type/name")
     return type_name, name
-
-
-def _everything(
-    view: View, types: list[str], after: tuple[str, str] | None, skip: int
-) -> Iterator[Element]:
-    for version, bodies in view.stored(view.versions(types, after=after)):
-        missing = len(version.chunk_digests()) - skip
-        if missing < 0:
-            raise IllegalValue(f"skip={skip}: {version.name} has {missing + skip} chunks")
-        yield head_of(version, bodies=missing)
-        yield from islice(bodies, skip, None)
-        skip = 0
-
-
-def head_of(version: Version, *, bodies: int | None = None, chunks: bytes | None = None) -> Head:
-    """Return an object's head, followed by all of its chunks or by their digests."""
-    return Head(
-        version.type, version.name, version.seq, version.mtime, version.size, version.lines,
-        version.crc32, version.digest, version.attributes, bodies=bodies, chunks=chunks,
-    )  # fmt: skip
 
 
 @action(

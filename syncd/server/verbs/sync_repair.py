@@ -18,10 +18,11 @@ from syncd.errors import IllegalValue, StoreError, ViewGone
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
 from syncd.protocol.packing import pack
+from syncd.server.bootstraps import head_of
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
-from syncd.server.verbs.sync_read import AT, head_of, proof_of, send_blocks, view_of
+from syncd.server.verbs.sync_read import AT, proof_of, send_blocks, view_of
 from syncd.store import Marked, View
 
 _LIST_OBJECTS = 8192

@@ -63,9 +63,9 @@ def test_rwho_shows_who_is_connected(connect: Connect) -> None:
     bob = connect("bob")
     nobody.ask("NOOP")
     assert bob.listing("RWHO") == [
-        f"1|alice|operator|127.0.0.1:{alice.port}|{NOON}|PASS",
-        f"2|-|-|127.0.0.1:{nobody.port}|{NOON}|NOOP",
-        f"3|bob|reader|127.0.0.1:{bob.port}|{NOON}|RWHO",
+        f"1|alice|zones|127.0.0.1:{alice.port}|-|{NOON}|PASS|.||||1|operator|{NOON}",
+        f"2|-|zones|127.0.0.1:{nobody.port}|-|{NOON}|NOOP|.||||0|-|{NOON}",
+        f"3|bob|zones|127.0.0.1:{bob.port}|-|{NOON}|RWHO|.||||1|reader|{NOON}",
     ]
 
 
@@ -108,8 +108,19 @@ def test_a_citadel_clients_first_lines_are_taken(connect: Connect) -> None:
     assert client.lines() == ["Log in with USER and PASS; SYNC ? and HELP list what there is."]
     assert client.ask("GTLS").startswith("530 ")
     assert client.ask("STLS").startswith("530 ")
-    client.log_in("bob")
-    assert client.listing("LFLR") == ["0|syncd|0"]
+
+
+def test_rwho_names_the_software_and_when_it_was_last_active(
+    connect: Connect, clock: FixedClock
+) -> None:
+    guest, bob = connect(), connect("bob")
+    clock.now += 60
+    guest.ask(f"IDEN 0|4|926|Cita\x1b[31mdel{'x' * 99}|host")
+    assert bob.listing("RWHO")[0].split("|")[4:7] == [
+        f"Cita[31mdel{'x' * 49}",
+        str(NOON + 60),
+        "IDEN",
+    ]
 
 
 def test_a_message_that_is_not_there_is_refused(connect: Connect) -> None:

@@ -1,0 +1,155 @@
+"""A bootstrap's blocks, each made by itself from the place where the one before it ended.
+
+So a session keeps nothing between two blocks but that place, however slowly its client reads; and
+replicas that bootstrap at the same time, from the same view, are sent the same blocks, which are
+made once.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from syncd.content.messages import BLOCK_BYTES, BlockWriter, Head, Opening
+from syncd.content.versions import Version
+from syncd.errors import IllegalValue
+from syncd.protocol.connection import framed_block
+from syncd.store import View
+from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
+
+FIRST_BLOCK_BYTES = 64 * 1024
+"""Blocks begin small, so that the other side has something to do early."""
+LEAST_BLOCK_BYTES = 32 * 1024
+IN_FLIGHT_BYTES = 1024 * 1024
+"""What the blocks that are being sent at one time may come to, as long as none has to be smaller
+than the least: so a session takes no more than that, however many there are."""
+_ROW_BYTES = 1024
+"""Of a block, for each object that is read ahead for it."""
+SHARED_BYTES = 2 * 1024 * 1024
+"""Blocks kept for those who come next: replicas that began together do not drift far apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a block begins: behind the object `after`, and behind `skip` chunks of the next."""
+
+    after: tuple[str, str] | None
+    skip: int = 0
+    begun: bool = False
+    """Whether the head of the next object was sent already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A block as it goes over the wire (none if nothing is left), and where the next begins."""
+
+    framed: bytes | None
+    following: Position | None
+
+
+def make_block(
+    view: View,
+    types: Sequence[str],
+    position: Position,
+    limit_bytes: int,
+    opening: Opening | None = None,
+) -> Made:
+    """Return the block of a view that begins at a position. Raises IllegalValue, ViewGone."""
+    writer = BlockWriter(limit_bytes)
+    if opening is not None:
+        writer.add(opening)
+    after, begun = position.after, position.begun
+    for version, sent, bodies in _objects(view, types, position, limit_bytes // _ROW_BYTES):
+        own = len(version.chunk_digests())
+        block = None
+        if not begun:
+            block = writer.add(head_of(version, bodies=own - sent))
+        while block is None and sent < own:
+            block = writer.add(next(bodies))
+            sent += 1
+        if block is not None and sent < own:
+            return Made(framed_block(block), Position(after, sent, begun=True))
+        after, begun = (version.type, version.name), False
+        if block is not None:
+            return Made(framed_block(block), Position(after))
+    last = writer.flush()
+    return Made(None if last is None else framed_block(last), None)
+
+
+def _objects(
+    view: View, types: Sequence[str], position: Position, rows: int
+) -> Iterator[tuple[Version, int, Iterator[bytes]]]:
+    """Yield each object with how many of its chunks are left out, and the bodies of the others.
+
+    Some `rows` objects are read at a time: no more than a block may need.
+    """
+    page_rows = max(1, min(PAGE_ROWS, rows))
+    versions = view.versions(types, after=position.after, page_rows=page_rows)
+    if position.skip:
+        for first in versions:
+            digests = first.chunk_digests()
+            if position.skip > len(digests):
+                raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
+            yield first, position.skip, view.bodies_in_order(digests[position.skip :])
+            break
+    for version, bodies in view.stored(versions, group_objects=min(GROUP_OBJECTS, page_rows)):
+        yield version, 0, bodies
+
+
+def head_of(version: Version, *, bodies: int | None = None, chunks: bytes | None = None) -> Head:
+    """Return an object's head, followed by all of its chunks or by their digests."""
+    return Head(
+        version.type, version.name, version.seq, version.mtime, version.size, version.lines,
+        version.crc32, version.digest, version.attributes, bodies=bodies, chunks=chunks,
+    )  # fmt: skip
+
+
+class SharedBlocks:
+    """Blocks that several bootstraps at once ask for; none are kept where there is only one."""
+
+    def __init__(self, limit_bytes: int = SHARED_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._kept: dict[object, Made] = {}
+        self._kept_bytes = 0
+        self._under_way: dict[object, trio.Event] = {}
+        self._readers = 0
+
+    @contextmanager
+    def reader(self) -> Iterator[None]:
+        """Count a bootstrap while it lasts; after the last nothing is kept."""
+        self._readers += 1
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._kept.clear()
+                self._kept_bytes = 0
+
+    def next_limit(self, limit_bytes: int) -> int:
+        """Return how large a block may be that comes after one of `limit_bytes`."""
+        share = max(LEAST_BLOCK_BYTES, IN_FLIGHT_BYTES // max(1, self._readers))
+        return min(BLOCK_BYTES, share, 2 * limit_bytes)
+
+    async def get(self, key: object, make: Callable[[], Awaitable[Made]]) -> Made:
+        """Return the block of a key, made now unless somebody else has made it or is making it."""
+        while key in self._under_way:
+            await self._under_way[key].wait()
+        if key in self._kept:
+            return self._kept[key]
+        self._under_way[key] = trio.Event()
+        try:
+            made = await make()
+        finally:
+            self._under_way.pop(key).set()
+        if self._readers > 1:
+            self._keep(key, made)
+        return made
+
+    def _keep(self, key: object, made: Made) -> None:
+        self._kept[key] = made
+        self._kept_bytes += len(made.framed or b"")
+        while self._kept_bytes > self._limit_bytes:
+            oldest = self._kept.pop(next(iter(self._kept)))
+            self._kept_bytes -= len(oldest.framed or b"")
