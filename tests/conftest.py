@@ -51,6 +51,7 @@ def databases(
         yield made
 
 
+@pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """A CA, and what it issues."""
     return Certificates(tmp_path_factory.mktemp("certificates"))

@@ -5,6 +5,7 @@ from io import BytesIO
 from types import TracebackType
 from typing import Any
 
+import pytest
 import trio
 from sqlalchemy import update
 
@@ -72,6 +73,13 @@ def fill_source(store: Store, clock: FixedClock) -> None:
     put(store, "zones", "example.com.", EXAMPLE_COM)
     put(store, "zones", "example.net.", EXAMPLE_NET)
     put(store, "files", "etc/motd", "welcome\n")
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Return the events that were logged, a line each, with all of their fields."""
+    return "\n".join(
+        f"{record.getMessage()} {getattr(record, 'fields', {})}" for record in caplog.records
+    )
 
 
 class RunningDaemon:

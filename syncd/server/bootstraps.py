@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import trio
 
-from syncd.content.messages import BLOCK_BYTES, BlockWriter, Head, Opening
+from syncd.content.messages import BlockWriter, Head, Opening
 from syncd.content.versions import Version
 from syncd.errors import IllegalValue
 from syncd.protocol.connection import framed_block
+from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
 from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
 

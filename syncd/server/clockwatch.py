@@ -44,12 +44,12 @@ class ClockWatch:
     async def look(self) -> None:
         """Look once. A store that cannot be read is logged when it begins and when it ends."""
         try:
-            freeze = self._daemon.frozen
+            freeze, announced = self._daemon.frozen, self._daemon.announced
             clock = await self._daemon.in_thread(self._daemon.store.clock)
             if freeze is not None:
                 self._daemon.check_freeze(freeze, clock)
             await self._check_users(clock.token)
-            self._daemon.look_back(clock.token)
+            self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)
         except Exception:
             if self._readable:

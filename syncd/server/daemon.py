@@ -92,7 +92,7 @@ class Daemon:
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
         self._last_number = 0
-        self._announced: Token | None = None
+        self.announced: Token | None = None
 
     async def run(
         self,
@@ -111,13 +111,14 @@ class Daemon:
         else:
             listeners = await _listen(host, port)
         tls_listeners = await self._listen_for_tls(listeners)
-        self._announced = (await self.in_thread(self.store.clock)).token
+        self.announced = (await self.in_thread(self.store.clock)).token
         with self._scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.watch.run)
                 log_accept_failures_rarely()
                 nursery.start_soon(trio.serve_listeners, self.serve, listeners)
-                nursery.start_soon(trio.serve_listeners, self.serve_tls, tls_listeners)
+                if tls_listeners:
+                    nursery.start_soon(trio.serve_listeners, self.serve_tls, tls_listeners)
                 ready(listeners)
 
     async def _listen_for_tls(self, others: list[trio.SocketListener]) -> list[trio.SocketListener]:
@@ -190,14 +191,17 @@ class Daemon:
             await session.run()
         except ConnectionLost:
             session.journal.left()
+        except Exception:
+            log.exception("session_failed", peer=peer)
         finally:
             stopping = self.stopping or trio.current_effective_deadline() == -math.inf
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
                     await self._release_abandoned(session)
-                await session.aclose()
             self.sessions.pop(session.number)
             session.journal.closed()
+            with trio.CancelScope(shield=True):
+                await session.aclose()
 
     def _refusal(self, peer: Peer) -> tuple[Code, str, str] | None:
         """Return why a new connection gets no session (code, text, limit), or None."""
@@ -338,19 +342,19 @@ class Daemon:
 
     def announce(self, token: Token) -> None:
         """Tell the sessions that watch of a commit; those not sent yet are replaced."""
-        known = self._announced
+        known = self.announced
         if known is not None and known.epoch == token.epoch and known.seq >= token.seq:
             return
-        self._announced = token
+        self.announced = token
         for session in self.sessions.values():
             if session.watched:
                 session.notify(f"commit|{token}", replaces=("commit|",))
 
-    def look_back(self, token: Token) -> None:
-        """Announce commits from `token` on again if the store was set back: a backup is in its
-        place."""
-        if self._announced is not None and token.seq < self._announced.seq:
-            self._announced = None
+    def set_back(self, announced: Token | None, present: Token) -> None:
+        """Announce commits anew if the store is now where it was before what was `announced`: a
+        backup is in its place."""
+        if announced is not None and present.seq < announced.seq and self.announced == announced:
+            self.announced = None
 
 
 async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:

@@ -92,7 +92,8 @@ class Journal:
         if session.user != user:
             self._user_changed(user)
         elif verb in _LOGIN_VERBS and session.last_code // 100 == codes.REFUSED:
-            name = claimed if session.last_code == Code.PASSWORD_REQUIRED else None
+            known = session.claimed_known and session.last_code == Code.PASSWORD_REQUIRED
+            name = claimed if known else None
             log.warning(
                 "login_refused",
                 session=session.number,

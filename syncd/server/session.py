@@ -33,7 +33,7 @@ from syncd.server.patience import Bound, Farewell
 from syncd.server.peers import Peer
 from syncd.server.registry import VERBS
 from syncd.server.tls import failure_text, vouched_names
-from syncd.server.transport import StalledError
+from syncd.server.transport import StalledError, say_farewell
 from syncd.store import Clock
 from syncd.types import Role
 
@@ -68,6 +68,8 @@ class Session(Channel):
         self.software = ""
         self.room = FIRST_ROOM
         self.claimed_user: str | None = None
+        self.claimed_known = False
+        """Whether there is such a user: of a name that is not known nothing is logged."""
         self.user: str | None = None
         self.role: Role | None = None
         self.logins = 0
@@ -136,7 +138,12 @@ class Session(Channel):
         self.vouched_names = vouched_names(stream.getpeercert() or {})
 
     async def aclose(self) -> None:
-        """Close the connection; under TLS its end is told, unless that takes long."""
+        """Close the connection; under TLS its end is told, unless that takes long.
+
+        Who was said goodbye is let read it: closing on what a client still sends may lose it.
+        """
+        if self.quitting and self.encryption is None:
+            await say_farewell(self._stream, b"")
         with trio.move_on_after(_CLOSE_S):
             await self._stream.aclose()
 

@@ -85,7 +85,7 @@ def _is_up_to_date(engine: Engine, shown: str) -> bool:
     read, can be opened then."""
     with engine.connect() as connection:
         check_server(connection, shown)
-        if not inspect(connection).has_table("alembic_version"):
+        if "alembic_version" not in inspect(connection).get_table_names():
             return False
         return _revision(connection) == SCHEMA_REVISION
 

@@ -43,7 +43,7 @@ def test_every_key_stands_in_the_printed_file_behind_its_help() -> None:
     [
         (
             "[limit]\n",
-            "syncd.toml: [limit]: no such section; there are [store], [listen], [limits]",
+            "syncd.toml: [limit]: no such section; there are [store], [listen], [tls], [login]",
         ),
         ("limits = 5\n", "syncd.toml: [limits]: write it as a table"),
         (

@@ -63,7 +63,7 @@ def test_addresses_are_counted_by_ipv4_address_and_ipv6_network() -> None:
     assert not count.is_full("192.0.2.2")
     assert count.is_full("2001:db8::ffff:1")
     assert not count.is_full("2001:db8:0:1::1")
-    for host in ("127.0.0.1", "::1", "::ffff:127.0.0.1", None):
+    for host in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "gone"):
         count.add(host)
         assert not count.is_full(host)
     count.add("fe80::1%eth0")

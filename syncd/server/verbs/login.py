@@ -40,7 +40,7 @@ async def user(session: Session, argument: str) -> None:
     if found is None and not daemon.hide_user_names:
         daemon.throttle.charge_address(session.peer.network)
         raise NoSuchUser(f"no such user: {name}")
-    session.claimed_user = name
+    session.claimed_user, session.claimed_known = name, found is not None
     session.reply(Code.MORE_DATA, name)
 
 
