@@ -229,7 +229,7 @@ class Batch:
         replaced: list[Replaced] = []
         changes: dict[str, TallyChange] = {}
         head = version.alias("head")
-        rows = connection.execute(
+        statement = (
             select(
                 staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
                 staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
@@ -237,15 +237,16 @@ class Batch:
             .select_from(staged.outerjoin(head, _same_object(head)))
             .where(staged.c.batch == self.id)
         )  # fmt: skip
-        for kind, name, based_on, digest, attributes, by, seq, old_digest, old_attributes in rows:
-            if based_on is not None and based_on != (seq or 0):
-                raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
-            change = changes.setdefault(kind, TallyChange())
-            if seq is not None:
-                replaced.append(Replaced(kind, name, seq, by))
-                change.lose(object_mark(kind, name, old_digest, old_attributes))
-            if digest is not None:
-                change.gain(object_mark(kind, name, digest, attributes))
+        with connection.execute(statement) as rows:  # a result left open keeps its snapshot
+            for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
+                if based_on is not None and based_on != (seq or 0):
+                    raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
+                change = changes.setdefault(kind, TallyChange())
+                if seq is not None:
+                    replaced.append(Replaced(kind, name, seq, by))
+                    change.lose(object_mark(kind, name, old, old_attributes))
+                if digest is not None:
+                    change.gain(object_mark(kind, name, digest, attributes))
         for kind, change in changes.items():
             change.apply(connection, kind)
         return replaced

@@ -91,6 +91,24 @@ def test_one_object_that_was_changed_meanwhile_stops_the_whole_batch(
     assert rows(store) == (0, 0)
 
 
+def test_a_batch_that_was_overtaken_leaves_no_connection_behind_that_cannot_write(
+    store: Store,
+) -> None:
+    for name in "abcdef":
+        put(store, name, b"old")
+    present = store.view().find("files", list("abcdef"))
+    with store.batch() as batch:
+        for name in "abcdef":
+            batch.put("files", prepared(name, b"new"), present[name])
+        put(store, "a", b"theirs")
+        with pytest.raises(MovedOn) as overtaken:
+            batch.publish("test")
+    with Store.open(str(store.engine.url)) as another:
+        put(another, "a", b"theirs again")
+    put(store, "a", b"ours")
+    assert "a was changed" in str(overtaken.value)  # all the while the error was kept
+
+
 @pytest.mark.parametrize("theirs", ["put", "delete"])
 def test_an_object_that_came_or_went_meanwhile_is_noticed(store: Store, theirs: str) -> None:
     present = None
