@@ -6,6 +6,7 @@ from syncd.errors import (
     IllegalValue,
     NoSuchUser,
     PasswordRequired,
+    ViewGone,
 )
 from syncd.protocol.codes import Code
 from syncd.server.registry import verb
@@ -58,11 +59,15 @@ async def log_out(session: Session, argument: str) -> None:
 
 def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
     """Return a user's hash and role."""
-    present = store.view().present("users", name)
-    if present is None:
-        return None
-    role = Role.parse(present.version.attribute("role"))
-    return present.content.chunk(0).decode("ascii").strip(), role
+    while True:
+        try:
+            present = store.view().present("users", name)
+            if present is None:
+                return None
+            role = Role.parse(present.version.attribute("role"))
+            return present.content.chunk(0).decode("ascii").strip(), role
+        except ViewGone:
+            continue  # a commit came between, and gc behind it: look at the new one
 
 
 async def _refuse_while_frozen(session: Session, name: str) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from syncd.store import Store
+from syncd.store import Store, View
 from syncd.types import Role
-from tests.running import PASSWORD, USER_OF_ROLE
+from tests.running import PASSWORD, USER_OF_ROLE, put
 from tests.server.conftest import Connect
 
 
@@ -58,3 +58,25 @@ def test_a_user_that_was_removed_logs_in_no_more(connect: Connect, source_store:
     source_store.remove("users", "bob", author="test")
     assert client.ask(f"PASS {PASSWORD}").startswith("540 ")
     assert client.ask("USER bob").startswith("570 ")
+
+
+def test_a_commit_and_gc_in_the_midst_of_a_login_do_not_disturb_it(
+    connect: Connect, source_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    look = Store.view
+    interfered = 0
+
+    def look_and_interfere(store: Store, seq: int | None = None) -> View:
+        nonlocal interfered
+        view = look(store, seq)
+        interfered += 1
+        if interfered in (1, 3):
+            put(store, "files", "other", b"%d" % interfered)
+            store.collect(keep_seq=store.clock().seq)
+        return view
+
+    monkeypatch.setattr(Store, "view", look_and_interfere)
+    assert client.ask("USER bob") == "300 bob"
+    assert client.ask(f"PASS {PASSWORD}") == "200 bob|reader"
+    assert interfered > 3
