@@ -172,8 +172,16 @@ class Batch:
             self._write(connection)
         self._flushed = True
 
+    def _check_kept(self, connection: Connection) -> None:
+        """A batch that nothing was added to for a day is taken for one that was left behind."""
+        known = select(batch.c.id).where(batch.c.id == self.id)
+        if connection.execute(known).first() is None:
+            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
+
     def _write(self, connection: Connection) -> None:
         touched = int(self._now())
+        if self._flushed and not self._keep:
+            self._check_kept(connection)
         insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
         connection.execute(
             update(batch)

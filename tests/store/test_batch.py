@@ -171,6 +171,24 @@ def test_a_batch_that_was_left_for_a_day_goes_with_gc(store: Store) -> None:
     assert rows(store) == (0, 0)
 
 
+@pytest.mark.parametrize("how", ["publish", "flush"])
+def test_a_batch_that_gc_took_for_abandoned_is_not_published_in_part(
+    store: Store, how: str
+) -> None:
+    with store.batch() as batch:
+        batch.put("files", prepared("a", b"x"), None)
+        batch.flush()
+        now = store.now()
+        store.now = lambda: now + 25 * 3600
+        store.collect(keep_seq=0)
+        batch.put("files", prepared("b", b"y"), None)
+        with pytest.raises(Busy, match="make the batch anew"):
+            batch.flush() if how == "flush" else batch.publish("test")
+    assert held(store.view()) == {}
+    assert store.clock().seq == 0
+    assert_sound(store)
+
+
 @settings(max_examples=30)
 @given(st.lists(st.binary(max_size=30), max_size=10))
 def test_size_and_checksum_are_those_of_the_content(chunks: list[bytes]) -> None:
