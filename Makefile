@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check lint types layers unit readme bench packages clean
+.PHONY: help demo test check lint types layers unit readme bench simulate packages clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ test: check unit  ## everything
 
 bench: $(VENV)/dev-installed packages  ## measure beside Knot, BIND and rsync
 	PATH="/usr/sbin:$$PATH" $(BIN)/python -m bench.run $(BENCH)
+
+simulate: $(VENV)/dev-installed  ## run seeds until interrupted (SECONDS=n), or one again (SEED=n)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:  ## remove what the above made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache bench/data
