@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch texts
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check lint types layers unit readme fuzz bench packages clean
+.PHONY: help demo test check lint types layers unit readme fuzz simulate bench packages clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,9 @@ fuzz: $(VENV)/dev-installed  ## look for inputs that break something: FUZZ_SECON
 
 bench: $(VENV)/dev-installed packages  ## measure beside Knot, BIND and rsync
 	PATH="/usr/sbin:$$PATH" $(BIN)/python -m bench.run $(BENCH)
+
+simulate: $(VENV)/dev-installed  ## run seeds until interrupted (SECONDS=n), or one again (SEED=n)
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:  ## remove what the above made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz bench/data

@@ -102,9 +102,9 @@ class ClockWatch:
 
 
 def _users_fingerprint(store: Store) -> int:
-    return store.view().totals(["users"]).fingerprint
+    return store.read_now(lambda view: view.totals(["users"])).fingerprint
 
 
 def _roles(store: Store, names: list[str]) -> dict[str, Role]:
-    found = store.view().find("users", names)
+    found = store.read_now(lambda view: view.find("users", names))
     return {name: Role.parse(version.attribute("role")) for name, version in found.items()}

@@ -175,8 +175,16 @@ class Batch:
             self._write(connection)
         self._flushed = True
 
+    def _check_kept(self, connection: Connection) -> None:
+        """A batch that nothing was added to for a day is taken for one that was left behind."""
+        known = select(batch.c.id).where(batch.c.id == self.id)
+        if connection.execute(known).first() is None:
+            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
+
     def _write(self, connection: Connection) -> None:
         touched = int(self._now())
+        if self._flushed and not self._keep:
+            self._check_kept(connection)
         insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
         connection.execute(
             update(batch)
@@ -245,7 +253,7 @@ class Batch:
         replaced: list[Replaced] = []
         changes: dict[str, TallyChange] = {}
         head = version.alias("head")
-        rows = connection.execute(
+        statement = (
             select(
                 staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
                 staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
@@ -253,15 +261,16 @@ class Batch:
             .select_from(staged.outerjoin(head, _same_object(head)))
             .where(staged.c.batch == self.id)
         )  # fmt: skip
-        for kind, name, based_on, digest, attributes, by, seq, old_digest, old_attributes in rows:
-            if based_on is not None and based_on != (seq or 0):
-                raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
-            change = changes.setdefault(kind, TallyChange())
-            if seq is not None:
-                replaced.append(Replaced(kind, name, seq, by))
-                change.lose(object_mark(kind, name, old_digest, old_attributes))
-            if digest is not None:
-                change.gain(object_mark(kind, name, digest, attributes))
+        with connection.execute(statement) as rows:  # a result left open keeps its snapshot
+            for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
+                if based_on is not None and based_on != (seq or 0):
+                    raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
+                change = changes.setdefault(kind, TallyChange())
+                if seq is not None:
+                    replaced.append(Replaced(kind, name, seq, by))
+                    change.lose(object_mark(kind, name, old, old_attributes))
+                if digest is not None:
+                    change.gain(object_mark(kind, name, digest, attributes))
         for kind, change in changes.items():
             change.apply(connection, kind)
         return replaced

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 from sqlalchemy import Engine, func, select, update
 
@@ -25,6 +26,8 @@ from syncd.store.schema import clock, commit, tally, version
 from syncd.store.url import shown_url
 from syncd.store.view import View
 from syncd.types.base import Prepared, Present, data_type
+
+T = TypeVar("T")
 
 _PUT_ATTEMPTS = 5
 """How often a write that somebody else overtook is made again, when it states no condition."""
@@ -119,6 +122,15 @@ class Store:
                 if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
                     raise ViewGone(f"this replica never stood at commit {seq}")
         return View(self.engine, Token(present.epoch, seq))
+
+    def read_now(self, read: Callable[[View], T]) -> T:
+        """Return what `read` finds at the last commit; again if gc passes that meanwhile, which
+        takes a newer one."""
+        while True:
+            try:
+                return read(self.view())
+            except ViewGone:
+                continue
 
     def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
         """Yield what differs between a token and a view; raises TokenLost."""

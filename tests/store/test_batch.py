@@ -94,6 +94,24 @@ def test_one_object_that_was_changed_meanwhile_stops_the_whole_batch(
     assert rows(store) == (0, 0)
 
 
+def test_a_batch_that_was_overtaken_leaves_no_connection_behind_that_cannot_write(
+    store: Store,
+) -> None:
+    for name in "abcdef":
+        put(store, name, b"old")
+    present = store.view().find("files", list("abcdef"))
+    with store.batch() as batch:
+        for name in "abcdef":
+            batch.put("files", prepared(name, b"new"), present[name])
+        put(store, "a", b"theirs")
+        with pytest.raises(MovedOn) as overtaken:
+            batch.publish("test")
+    with Store.open(str(store.engine.url)) as another:
+        put(another, "a", b"theirs again")
+    put(store, "a", b"ours")
+    assert "a was changed" in str(overtaken.value)  # all the while the error was kept
+
+
 @pytest.mark.parametrize("theirs", ["put", "delete"])
 def test_an_object_that_came_or_went_meanwhile_is_noticed(store: Store, theirs: str) -> None:
     present = None
@@ -154,6 +172,24 @@ def test_a_batch_that_was_left_for_a_day_goes_with_gc(store: Store) -> None:
     store.now = lambda: now + 25 * 3600
     assert store.collect(keep_seq=0).chunks == 1
     assert rows(store) == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["publish", "flush"])
+def test_a_batch_that_gc_took_for_abandoned_is_not_published_in_part(
+    store: Store, how: str
+) -> None:
+    with store.batch() as batch:
+        batch.put("files", prepared("a", b"x"), None)
+        batch.flush()
+        now = store.now()
+        store.now = lambda: now + 25 * 3600
+        store.collect(keep_seq=0)
+        batch.put("files", prepared("b", b"y"), None)
+        with pytest.raises(Busy, match="make the batch anew"):
+            batch.flush() if how == "flush" else batch.publish("test")
+    assert held(store.view()) == {}
+    assert store.clock().seq == 0
+    assert_sound(store)
 
 
 @settings(max_examples=30)

@@ -13,7 +13,7 @@ from syncd.errors import (
 from syncd.protocol.codes import Code
 from syncd.server.registry import verb
 from syncd.server.session import Session, is_holder
-from syncd.store import Store
+from syncd.store import Store, View
 from syncd.store.clock import freeze_text
 from syncd.types import Role
 from syncd.types.users import NOBODYS_HASH, USERS
@@ -98,11 +98,15 @@ def _refuse_clear_password(session: Session) -> None:
 
 def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
     """Return a user's hash and role."""
-    present = store.view().present("users", name)
-    if present is None:
-        return None
-    role = Role.parse(present.version.attribute("role"))
-    return present.content.chunk(0).decode("ascii").strip(), role
+
+    def look(view: View) -> tuple[str, Role] | None:
+        present = view.present("users", name)
+        if present is None:
+            return None
+        role = Role.parse(present.version.attribute("role"))
+        return present.content.chunk(0).decode("ascii").strip(), role
+
+    return store.read_now(look)
 
 
 async def _refuse_while_frozen(session: Session, name: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from syncd.server.peers import Peer
 from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.tls import TlsSettings
-from syncd.store import Store
+from syncd.store import Store, View
 from syncd.types import Role
 from syncd.types.users import hash_password
 from tests.certificates import Certificates
@@ -176,3 +176,25 @@ def test_the_log_says_who_failed_but_no_name_that_may_be_a_password(
     assert re.search(r"login_refused .* 'user': None", told)
     assert "mistyped" not in told
     assert "my-guess" not in told
+
+
+def test_a_commit_and_gc_in_the_midst_of_a_login_do_not_disturb_it(
+    connect: Connect, source_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect()
+    look = Store.view
+    interfered = 0
+
+    def look_and_interfere(store: Store, seq: int | None = None) -> View:
+        nonlocal interfered
+        view = look(store, seq)
+        interfered += 1
+        if interfered in (1, 3):
+            put(store, "files", "other", b"%d" % interfered)
+            store.collect(keep_seq=store.clock().seq)
+        return view
+
+    monkeypatch.setattr(Store, "view", look_and_interfere)
+    assert client.ask("USER bob") == "300 bob"
+    assert client.ask(f"PASS {PASSWORD}") == "200 bob|reader"
+    assert interfered > 3

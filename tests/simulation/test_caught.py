@@ -1,0 +1,143 @@
+"""The proof that the simulation catches what it is for: mistakes are put back into the code, and a
+seed among the first thousand must find each."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import Connection, update
+
+from syncclient import receiver, repair
+from syncclient.verification import ContentCheck
+from syncd.content.messages import Head
+from syncd.content.tokens import Proof, Token
+from syncd.content.versions import Version
+from syncd.errors import TokenLost
+from syncd.store import batch, delta, retention, store
+from syncd.store.batch import Batch
+from syncd.store.bulk import insert_rows
+from syncd.store.clock import lock_clock, read_clock
+from syncd.store.replica import ReplicaBatch
+from syncd.store.schema import clock, commit
+from tests.simulation.disk import Disks
+from tests.simulation.world import Result, simulate
+
+SEEDS = 1000
+Mistake = Callable[[ExitStack], None]
+
+
+def first_violation(disks: Disks, mistake: Mistake) -> Result:
+    """Run seeds until one fails."""
+    with ExitStack() as stack:
+        mistake(stack)
+        for seed in range(SEEDS):
+            result = simulate(seed, disks)
+            if result.violation is not None:
+                return result
+    raise AssertionError(f"{SEEDS} seeds did not notice")
+
+
+def number_before_commit(stack: ExitStack) -> None:
+    """The clock moves in a transaction of its own; the commit follows in another."""
+    publish = Batch.publish
+
+    def publish_late(self: Batch, author: str, comment: str = "") -> Token | None:
+        if self.changes == 0:
+            return None
+        with self._engine.begin() as connection:
+            seq = lock_clock(connection).seq + 1
+            connection.execute(update(clock).values(seq=seq))
+            insert_rows(connection, commit, [(seq, 0, author, comment)])
+
+        def lock_back(connection: Connection) -> Any:
+            present = lock_clock(connection)
+            connection.execute(commit.delete().where(commit.c.seq == present.seq))
+            connection.execute(update(clock).values(seq=present.seq - 1))
+            return read_clock(connection)
+
+        with patch.object(batch, "lock_clock", lock_back):
+            return publish(self, author, comment)
+
+    stack.enter_context(patch.object(Batch, "publish", publish_late))
+
+
+def greater_at_the_floor(stack: ExitStack) -> None:
+    """A token is good when it is above the floor, where it should be at the floor or above."""
+    check = delta.check_token
+
+    def check_above(engine: Any, token: Token) -> None:
+        check(engine, token)
+        with engine.connect() as connection:
+            if not token.seq > read_clock(connection).floor:
+                raise TokenLost(f"{token} is below the floor")
+
+    stack.enter_context(patch.object(delta, "check_token", check_above))
+
+
+def token_before_the_apply(stack: ExitStack) -> None:
+    """A replica says where it is going to be."""
+    publish = ReplicaBatch.publish_copy
+
+    def publish_after_token(self: ReplicaBatch, proof: Proof, **how: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(clock).values(epoch=proof.token.epoch, seq=proof.token.seq))
+        publish(self, proof, **how)
+
+    stack.enter_context(patch.object(ReplicaBatch, "publish_copy", publish_after_token))
+
+
+def pruning_that_leaves_the_floor(stack: ExitStack) -> None:
+    """gc removes, and says nothing of it."""
+    collect = retention.collect
+
+    def collect_quietly(engine: Any, **what: Any) -> Any:
+        with engine.connect() as connection:
+            floor = read_clock(connection).floor
+
+        def values(**columns: Any) -> Any:
+            return update(clock).values(**columns | {"floor": floor})
+
+        class Quiet:
+            c = clock.c
+
+        def update_quietly(table: Any) -> Any:
+            assert table is clock
+            quiet = Quiet()
+            quiet.values = values  # type: ignore[attr-defined]
+            return quiet
+
+        with patch.object(retention, "update", update_quietly):
+            return collect(engine, **what)
+
+    stack.enter_context(patch.object(store.retention, "collect", collect_quietly))
+
+
+def unverified_chunk(stack: ExitStack) -> None:
+    """Whatever comes in is taken for what its head says."""
+
+    def believed(head: Head, chunks: bytes) -> Version:
+        return Version(
+            head.type, head.name, head.seq, head.mtime, head.size, head.lines, head.crc32,
+            head.digest, head.attributes, chunks,
+        )  # fmt: skip
+
+    for module in (receiver, repair):
+        stack.enter_context(patch.object(module, "version_of", believed))
+    stack.enter_context(patch.object(ContentCheck, "finish", lambda check: None))
+
+
+@pytest.mark.parametrize(
+    ("mistake", "said"),
+    [
+        (number_before_commit, "the source at"),
+        (greater_at_the_floor, "was refused"),
+        (token_before_the_apply, "is not the source's view"),
+        (pruning_that_leaves_the_floor, "was refused"),
+        (unverified_chunk, "replica"),
+    ],
+)
+def test_a_mistake_is_caught(disks: Disks, mistake: Mistake, said: str) -> None:
+    result = first_violation(disks, mistake)
+    assert said in (result.violation or "")

@@ -1,0 +1,11 @@
+"""Whatever a seed makes happen, every replica is at each moment its source's view at its token."""
+
+import pytest
+
+from tests.simulation.disk import Disks
+from tests.simulation.seeds import run_seeds
+
+
+@pytest.mark.timeout(900)
+def test_no_seed_of_the_first_five_hundred_breaks_an_invariant(disks: Disks) -> None:
+    run_seeds(disks, 0, 500)
