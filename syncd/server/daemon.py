@@ -163,11 +163,7 @@ class Daemon:
             if refusal := self._refusal(peer):
                 await self._turn_away(guarded, peer, refusal)
                 return
-            self._addresses.add(peer.host)
-            try:
-                await self._serve_session(stream, guarded, peer, tls_first)
-            finally:
-                self._addresses.remove(peer.host)
+            await self._serve_session(stream, guarded, peer, tls_first)
         except Exception:
             log.exception("session_failed", peer=peer)
         finally:
@@ -180,6 +176,7 @@ class Daemon:
         self._last_number += 1
         session = Session(self, stream, self._last_number, peer)
         self.sessions[session.number] = session
+        self._addresses.add(peer.host)
         session.journal.opened()
         try:
             if tls_first and not await begins_with_tls(socket):
@@ -199,6 +196,7 @@ class Daemon:
                 if session.holds_freeze and not stopping:
                     await self._release_abandoned(session)
             self.sessions.pop(session.number)
+            self._addresses.remove(peer.host)
             session.journal.closed()
             with trio.CancelScope(shield=True):
                 await session.aclose()

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.content.versions import fingerprint_text
 from syncd.store import Store
+from syncd.store.engine import WRITE
 from syncd.types.zones import ZONES
 from tests.cli.commands import (
     Serving,
@@ -137,7 +138,10 @@ def test_the_log_is_kept_collected_and_checked(
     )
     assert run("syncd", "fsck", "--store", source).out.startswith("sound, at ")
     assert run("syncd", "fsck", "--store", source, "--json").json() == []
-    with Store.open(source) as store, store.engine.begin() as connection:
+    with (
+        Store.open(source) as store,
+        store.engine.execution_options(**WRITE).begin() as connection,
+    ):
         connection.exec_driver_sql("UPDATE tally SET count = 77 WHERE type = 'zones'")
     done = run("syncd", "fsck", "--store", source, status=8)
     assert "tally of zones" in done.out

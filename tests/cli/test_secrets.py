@@ -154,7 +154,7 @@ def test_no_process_list_and_no_log_ever_has_the_password(
     said += [who, finish(staying).err]
     done = server.end()
     said += [done.out, done.err]
-    assert "wrong password for carol" in done.err, "the log is that of these logins"
+    assert "user=carol code=540" in done.err, "the log is that of these logins"
     for text in said:
         assert SECRET not in text
 

@@ -171,6 +171,7 @@ def test_the_log_says_who_failed_but_no_name_that_may_be_a_password(
     client = connect(None, start_daemon(hide_user_names=True))
     client.log_in("alice", "my-guess")
     client.log_in("mistyped-password", "x")
+    client.ask("NOOP")  # what came before it is in the log
     told = logged(caplog)
     assert re.search(rf"login_refused .*port={client.port}.* 'user': 'alice'", told)
     assert re.search(r"login_refused .* 'user': None", told)
