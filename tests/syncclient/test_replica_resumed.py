@@ -43,8 +43,8 @@ def cut_into(source: Store, replica: Store, after_bytes: int, *, broken: bool) -
 def test_a_bootstrap_that_was_cut_goes_on_and_sends_no_chunk_twice(
     tmp_path: Path, source: Store, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.server.verbs.sync_read._FIRST_BLOCK_BYTES", 1024)
-    monkeypatch.setattr("syncd.content.messages.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("syncd.server.verbs.sync_read.FIRST_BLOCK_BYTES", 1024)
+    monkeypatch.setattr("syncd.server.bootstraps.BLOCK_BYTES", 4096)
     with new_store(tmp_path, "whole") as whole:
         all_bytes = synchronise(source, whole).bytes_down
     with new_store(tmp_path, "replica") as replica:
@@ -63,8 +63,8 @@ def test_a_bootstrap_that_was_cut_goes_on_and_sends_no_chunk_twice(
 def test_a_bootstrap_goes_on_inside_an_object_however_often_it_is_cut(
     tmp_path: Path, source: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.server.verbs.sync_read._FIRST_BLOCK_BYTES", 1024)
-    monkeypatch.setattr("syncd.content.messages.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("syncd.server.verbs.sync_read.FIRST_BLOCK_BYTES", 1024)
+    monkeypatch.setattr("syncd.server.bootstraps.BLOCK_BYTES", 4096)
     with new_store(tmp_path, "replica") as replica:
         for _ in range(3):
             cut_into(source, replica, 45_000, broken=False)
@@ -101,8 +101,8 @@ def test_a_bootstrap_cut_anywhere_ends_right_whatever_the_source_does_meanwhile(
 def test_a_view_that_is_gone_is_gone_on_from_with_all_chunks(
     tmp_path: Path, source: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.server.verbs.sync_read._FIRST_BLOCK_BYTES", 1024)
-    monkeypatch.setattr("syncd.content.messages.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("syncd.server.verbs.sync_read.FIRST_BLOCK_BYTES", 1024)
+    monkeypatch.setattr("syncd.server.bootstraps.BLOCK_BYTES", 4096)
     with new_store(tmp_path, "replica") as replica:
         cut_into(source, replica, 150_000, broken=False)
         put(source, "f05", b"changed")
@@ -198,8 +198,8 @@ def test_two_clients_at_once_on_one_replica_leave_nothing_wrong(
 def test_gc_of_the_replica_beside_an_interrupted_bootstrap_takes_nothing_of_it(
     tmp_path: Path, source: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.server.verbs.sync_read._FIRST_BLOCK_BYTES", 1024)
-    monkeypatch.setattr("syncd.content.messages.BLOCK_BYTES", 4096)
+    monkeypatch.setattr("syncd.server.verbs.sync_read.FIRST_BLOCK_BYTES", 1024)
+    monkeypatch.setattr("syncd.server.bootstraps.BLOCK_BYTES", 4096)
     monkeypatch.setattr("syncd.store.batch._FLUSH_BYTES", 1)
     with new_store(tmp_path, "replica") as replica:
         cut_into(source, replica, 120_000, broken=False)
