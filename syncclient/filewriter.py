@@ -71,14 +71,14 @@ def _pieces(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
 def main() -> int:
     """Write what comes in on standard input into the folder named by the argument.
 
-    Of an error, only its number is printed; the exit status is then 1.
+    Of an error, only its number goes to standard output; the exit status is then 1.
     """
     folder = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
     try:
         with open(sys.stdin.fileno(), "rb", _READ_BYTES, closefd=False) as stream:
             write_pieces(_pieces(stream), folder)
     except OSError as error:
-        print(error.errno, flush=True)
+        os.write(sys.stdout.fileno(), b"%d\n" % (error.errno or 0))
         return 1
     return 0
 

@@ -15,8 +15,9 @@ KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 15, 4
 """TCP keep-alive of every connection: a peer that lost its power is noticed within two minutes.
 Watchers say nothing for days, so nothing else would tell."""
 
-FAREWELL_S = 1.0
-"""How long a client may go on sending before it has read why its connection is closed."""
+FAREWELL_S, FAREWELL_BYTES = 1.0, 1024 * 1024
+"""How long, and how much, a client may go on sending before it has read why its connection is
+closed."""
 
 _DAY_S = 24 * 3600
 

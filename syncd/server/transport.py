@@ -11,6 +11,7 @@ import trio
 
 from syncd.protocol.addresses import network_of, plain_address
 from syncd.server.limits import (
+    FAREWELL_BYTES,
     FAREWELL_S,
     KEEPALIVE_IDLE_S,
     KEEPALIVE_INTERVAL_S,
@@ -70,8 +71,9 @@ async def say_farewell(stream: trio.abc.Stream, data: bytes) -> None:
             await stream.send_all(data)
             if isinstance(stream, trio.abc.HalfCloseableStream):
                 await stream.send_eof()
-            while await stream.receive_some():
-                pass
+            left_bytes = FAREWELL_BYTES
+            while left_bytes > 0 and (data := await stream.receive_some(STEP_BYTES)):
+                left_bytes -= len(data)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return  # it is gone already
 

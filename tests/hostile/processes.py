@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from syncd.server import Daemon
+from syncd.server import Daemon, Limits
 from syncd.store import Store
 from tests.server.line_client import LineClient
 
@@ -114,7 +114,7 @@ class Bystander:
 
 async def _serve(store_url: str, max_sessions: int) -> None:
     with Store.open(store_url) as store:
-        daemon = Daemon(store, max_sessions=max_sessions, max_body_bytes=MAX_BODY_BYTES)
+        daemon = Daemon(store, Limits(max_sessions=max_sessions, max_body_bytes=MAX_BODY_BYTES))
         await daemon.run(
             _HOST,
             0,
@@ -123,6 +123,7 @@ async def _serve(store_url: str, max_sessions: int) -> None:
 
 
 if __name__ == "__main__":
+    import logging
     import os
     import resource
     import signal
@@ -131,5 +132,6 @@ if __name__ == "__main__":
 
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, 8192), limit))
+    logging.getLogger("syncd").setLevel(logging.ERROR)  # refusals are what is expected
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     trio.run(_serve, sys.argv[1], int(sys.argv[2]))
