@@ -72,8 +72,8 @@ async def say_farewell(stream: trio.abc.Stream, data: bytes) -> None:
             if isinstance(stream, trio.abc.HalfCloseableStream):
                 await stream.send_eof()
             left_bytes = FAREWELL_BYTES
-            while left_bytes > 0 and (data := await stream.receive_some(STEP_BYTES)):
-                left_bytes -= len(data)
+            while left_bytes > 0 and (came := len(await stream.receive_some(STEP_BYTES))):
+                left_bytes -= came
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         return  # it is gone already
 
