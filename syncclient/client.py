@@ -10,8 +10,8 @@ ConnectionFailed, ProtocolViolation.
 
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -134,19 +134,21 @@ class Client:
             raise ProtocolViolation(f"{verb} answered {reply.code} {reply.text:.60}, no listing")
         lines: list[str] = []
         size_bytes = 0
-        async for line in self.connection.lines():
-            size_bytes += len(line) + _LINE_OVERHEAD_BYTES
-            if size_bytes > _MAX_LISTING_BYTES:
-                raise ProtocolViolation(f"{verb} answers with over {_MAX_LISTING_BYTES} bytes")
-            lines.append(line)
+        async with aclosing(self.connection.lines()) as received:
+            async for line in received:
+                size_bytes += len(line) + _LINE_OVERHEAD_BYTES
+                if size_bytes > _MAX_LISTING_BYTES:
+                    raise ProtocolViolation(f"{verb} answers with over {_MAX_LISTING_BYTES} bytes")
+                lines.append(line)
         return reply.text, lines
 
-    async def blocks(self, verb: str, argument: str = "") -> AsyncIterator[bytes | Reply]:
+    async def blocks(self, verb: str, argument: str = "") -> AsyncGenerator[bytes | Reply, None]:
         """Send a command with a long answer; yield its blocks, and last the line that ends it."""
         self.connection.send(verb, argument)
         await self.log_in()
-        async for part in self.connection.answer():
-            yield part
+        async with aclosing(self.connection.answer()) as parts:
+            async for part in parts:
+                yield part
 
     # Looking around
 
@@ -194,11 +196,13 @@ class Client:
 
     async def get(
         self, type_name: str, name: str, *, at: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """SYNC type|get: yield an object's content. Raises NoSuchObject."""
-        async for part in self.blocks("SYNC", sync_request(type_name, "get", [name], at=at)):
-            if isinstance(part, bytes):
-                yield part
+        request = sync_request(type_name, "get", [name], at=at)
+        async with aclosing(self.blocks("SYNC", request)) as parts:
+            async for part in parts:
+                if isinstance(part, bytes):
+                    yield part
 
     async def delta_text(self, types: str, token: Token) -> list[str]:
         """SYNC types|delta as text: `@` lines name objects, `-` and `+` lines follow."""

@@ -5,7 +5,7 @@ resync in which nothing changed costs one round trip.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 import trio
 
@@ -99,7 +99,7 @@ class Connection:
         self.send(verb, argument)
         return await self.reply()
 
-    async def lines(self) -> AsyncIterator[str]:
+    async def lines(self) -> AsyncGenerator[str, None]:
         """Yield the lines of a listing whose 1xx reply was read."""
         while True:
             match await self._event():
@@ -110,7 +110,7 @@ class Connection:
                 case event:
                     raise ProtocolViolation(f"{self._peer} sent {event!r:.80} inside a listing")
 
-    async def answer(self) -> AsyncIterator[bytes | Reply]:
+    async def answer(self) -> AsyncGenerator[bytes | Reply, None]:
         """Yield the blocks of a long answer, and last the 200 line that ends it. Raises Refused."""
         while True:
             reply = await self.reply()

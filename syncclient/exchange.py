@@ -6,6 +6,7 @@ given up on.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 
 import trio
 
@@ -51,15 +52,16 @@ async def exchange(client: Client, requests: Sequence[str], take: Take) -> list[
     async def fetch_one(index: int) -> None:
         nonlocal rest_bytes
         try:
-            async for part in client.connection.answer():
-                if isinstance(part, Reply):
-                    finals.append(part)
-                elif not errors:
-                    await send.send((index, part))
-                else:
-                    rest_bytes += max(len(part), _LEAST_BLOCK_BYTES)
-                    if rest_bytes > _MAX_REST_BYTES:
-                        raise ProtocolViolation(f"{errors[0]}; and the answer does not end")
+            async with aclosing(client.connection.answer()) as parts:
+                async for part in parts:
+                    if isinstance(part, Reply):
+                        finals.append(part)
+                    elif not errors:
+                        await send.send((index, part))
+                    else:
+                        rest_bytes += max(len(part), _LEAST_BLOCK_BYTES)
+                        if rest_bytes > _MAX_REST_BYTES:
+                            raise ProtocolViolation(f"{errors[0]}; and the answer does not end")
         except Refused as error:
             errors.append(error)
 

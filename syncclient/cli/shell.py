@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import trio
@@ -102,8 +103,9 @@ async def _exchange(client: Client, line: str, ask: Ask) -> None:
         say(f"< {reply.code} {reply.text}")
         kind = reply.code // 100
         if kind == codes.LISTING:
-            async for text in client.connection.lines():
-                say(f"| {text}")
+            async with aclosing(client.connection.lines()) as lines:
+                async for text in lines:
+                    say(f"| {text}")
             return
         if kind == codes.BLOCK:
             reply = await _show_block(client)

@@ -66,7 +66,7 @@ def read_config(file: Path | None, *, verbose: bool, **options: Any) -> Config:
 def serve_store(config: Config) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConnectionFailed if it cannot listen, ConfigError."""
     set_up_logging(config.log.level, config.log.format)
-    _give_large_buffers_back()
+    give_large_buffers_back()
     _allow_files(config.limits.max_sessions + _SPARE_FILES)
     sockets = take_sockets()
     with Store.open(config.store.url) as store:
@@ -80,7 +80,7 @@ def serve_store(config: Config) -> None:
     log.info("stopped")
 
 
-def _give_large_buffers_back() -> None:
+def give_large_buffers_back() -> None:
     """Have the C library return every large buffer to the system as soon as it is free.
 
     By itself glibc learns to keep them, for each thread: the 19 MiB of a password check, eight

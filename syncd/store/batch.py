@@ -175,16 +175,8 @@ class Batch:
             self._write(connection)
         self._flushed = True
 
-    def _check_kept(self, connection: Connection) -> None:
-        """A batch that nothing was added to for a day is taken for one that was left behind."""
-        known = select(batch.c.id).where(batch.c.id == self.id)
-        if connection.execute(known).first() is None:
-            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
-
     def _write(self, connection: Connection) -> None:
         touched = int(self._now())
-        if self._flushed and not self._keep:
-            self._check_kept(connection)
         insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
         connection.execute(
             update(batch)
@@ -231,7 +223,7 @@ class Batch:
         """Raise Busy if gc took the batch for abandoned: the clock was set forward by days."""
         held = select(func.count()).select_from(staged).where(staged.c.batch == self.id)
         if connection.execute(held).scalar_one() != self.changes:
-            raise Busy("gc removed what was made ready to be written; try again")
+            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
         """If gc ran since the batch began, chunks that were taken for known may be gone."""

@@ -13,9 +13,10 @@ from syncd.types.roles import Role
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 _HASH = re.compile(
-    r"\$argon2id\$v=19\$m=[1-9][0-9]{0,7},t=[1-9][0-9]?,p=[1-9][0-9]?"
+    r"\$argon2id\$v=19\$m=[1-9][0-9]{0,5},t=[1-9][0-9]?,p=[1-9][0-9]?"
     r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
 )
+"""What checking it costs is bounded: at most 1 GB of memory, 99 rounds over it."""
 _MAX_HASH_BYTES = 512
 
 ARGON2_TIME_COST = 2
@@ -91,6 +92,8 @@ def password_matches(stored: str, password: str) -> bool:
     from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
+    if _HASH.fullmatch(stored) is None:
+        return False
     try:
         return PasswordHasher().verify(stored, password)
     except (VerificationError, InvalidHashError):

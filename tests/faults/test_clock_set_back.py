@@ -92,7 +92,7 @@ def test_a_batch_that_gc_took_for_abandoned_is_refused_and_not_published_in_part
 ) -> None:
     """The clock was set ahead by two days in the middle of an import."""
     before = source_store.clock().seq
-    with pytest.raises(Busy, match="gc removed what was made ready to be written; try again"):
+    with pytest.raises(Busy, match="gc removed what was staged"):
         with source_store.batch() as batch:
             batch.put("files", prepared("a", b"first"), None)
             batch.flush()

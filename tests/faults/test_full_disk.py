@@ -56,7 +56,7 @@ def test_a_daemon_without_room_reads_on_and_writes_again_once_there_is_some(
 ) -> None:
     (tmp_path / "noise").write_bytes(NOISE)
     put = ("--type", "files", "--file", tmp_path / "noise")
-    with Serving(store, disk.within) as serving:
+    with Serving(store, within=disk.within) as serving:
         pid = serving.process.pid
         command = ("syncclient", "put", serving.url(), "noise", *put)
         disk.fill(pid)
@@ -78,7 +78,7 @@ def test_a_body_that_finds_no_room_beside_the_store_is_refused(
 ) -> None:
     (tmp_path / "noise").write_bytes(NOISE * 5)
     put = ("--type", "files", "--file", tmp_path / "noise")
-    with Serving(source, disk.within, {"TMPDIR": str(disk.path)}) as serving:
+    with Serving(source, within=disk.within, variables={"TMPDIR": str(disk.path)}) as serving:
         command = ("syncclient", "put", serving.url(), "noise", *put)
         run(*command)  # Python looks for a folder that it can write to only once
         (tmp_path / "noise").write_bytes(NOISE * 6)

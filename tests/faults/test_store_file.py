@@ -61,11 +61,11 @@ def test_a_read_only_store_is_served_to_readers_if_its_log_is_there(
     """As after a crash, when the system has mounted a damaged file system for reading only."""
     store = f"sqlite:///{mounted.path}/source.db"
     shutil.copy(path_of(source), mounted.seen_from_here / "source.db")
-    with Serving(store, mounted.within) as serving:
+    with Serving(store, within=mounted.within) as serving:
         put(serving, 1)
         serving.end(signal.SIGKILL)
     mounted.remount("ro")
-    with Serving(store, mounted.within) as serving:
+    with Serving(store, within=mounted.within) as serving:
         assert serial_of(serving) == "1"
         said = put(serving, 2, refused_with=6)
         assert re.search(r"510 store .*readonly database; make the file and its folder", said)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from syncd.cli.serving import give_large_buffers_back
 from syncd.server import Daemon, Limits
 from syncd.store import Store
 from tests.server.line_client import LineClient
@@ -130,6 +131,7 @@ if __name__ == "__main__":
 
     import trio
 
+    give_large_buffers_back()  # as `syncd serve` does
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, 8192), limit))
     logging.getLogger("syncd").setLevel(logging.ERROR)  # refusals are what is expected
