@@ -177,6 +177,8 @@ class Batch:
 
     def _write(self, connection: Connection) -> None:
         touched = int(self._now())
+        if self._flushed and not self._keep:
+            self._check_kept(connection)
         insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
         connection.execute(
             update(batch)
@@ -218,6 +220,12 @@ class Batch:
             self._remove_staged(connection)
         self._flushed = False
         return Token(present.epoch, seq)
+
+    def _check_kept(self, connection: Connection) -> None:
+        """A batch that nothing was added to for a day is taken for one that was left behind."""
+        known = select(batch.c.id).where(batch.c.id == self.id)
+        if connection.execute(known).first() is None:
+            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
 
     def _check_whole(self, connection: Connection) -> None:
         """Raise Busy if gc took the batch for abandoned: the clock was set forward by days."""
