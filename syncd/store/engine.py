@@ -9,7 +9,15 @@ that shows something is flushed to disk, with all before it.
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    QueuePool,
+    create_engine,
+    event,
+    inspect,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from syncd.errors import StoreError, SyncError
@@ -28,7 +36,7 @@ from syncd.store.url import parse_url, shown_url
 SCHEMA_REVISION = "0002"
 """The newest migration; `schema.py` is what it leaves."""
 
-_CACHE_KIB, _WRITE_CACHE_KIB = 1024, 8 * 1024
+_CACHE_KIB, _WRITE_CACHE_KIB = 2048, 8 * 1024
 """Of a connection, until it writes and from then on: a daemon has one for each of its threads."""
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
@@ -55,7 +63,13 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 "sqlite:///FILE, or sqlite:////FILE from the root"
             )
         waits = {} if "timeout" in parsed.query else {"timeout": LOCK_TIMEOUT_S}
-        engine = create_engine(parsed, connect_args=waits, hide_parameters=True)
+        engine = create_engine(
+            parsed,
+            connect_args=waits,
+            hide_parameters=True,
+            poolclass=QueuePool,
+            pool_use_lifo=True,  # the one whose cache is warm; the others take no memory then
+        )
         file = parsed.database
         if file and not create and not Path(file).exists():
             raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
