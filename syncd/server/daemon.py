@@ -36,10 +36,9 @@ from syncd.server.transport import AddressCount, GuardedStream, say_farewell
 from syncd.store import Clock, Store
 from syncd.store.clock import check_writable
 from syncd.types import Role
-from syncd.types.users import password_matches
 
 _STORE_THREADS = 8
-_PASSWORD_THREADS = 2
+_PASSWORD_CHECKS = 2
 """Passwords checked at once, 19 MiB each: whoever guesses slows other logins, not the readers."""
 _FREEZE_WAIT_S = 0.05
 _DRAIN_WAIT_S = 0.02
@@ -90,7 +89,8 @@ class Daemon:
         self.throttle = LoginThrottle(trio.current_time)
         self.shared_blocks = SharedBlocks()
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
-        self._password_limiter = trio.CapacityLimiter(_PASSWORD_THREADS)
+        self.password_checks = trio.CapacityLimiter(_PASSWORD_CHECKS)
+        """A guess is charged in its turn: of many who log in at once, none is taken for a thief."""
         self._last_number = 0
         self.announced: Token | None = None
 
@@ -232,12 +232,6 @@ class Daemon:
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         """Run blocking work on the store in a thread and return its result."""
         return await trio.to_thread.run_sync(partial(function, *arguments), limiter=self._limiter)
-
-    async def check_password(self, stored: str, password: str) -> bool:
-        """Say whether a password is the one that was hashed; few are checked at once."""
-        return await trio.to_thread.run_sync(
-            password_matches, stored, password, limiter=self._password_limiter
-        )
 
     async def take(self, items: Iterator[T], count: int) -> list[T]:
         """Return the next `count` items, fewer at the end, of an iterator that blocks."""

@@ -16,7 +16,7 @@ from syncd.server.session import Session, is_holder
 from syncd.store import Store, View
 from syncd.store.clock import freeze_text
 from syncd.types import Role
-from syncd.types.users import NOBODYS_HASH, USERS
+from syncd.types.users import NOBODYS_HASH, USERS, password_matches
 
 log = logging.getLogger("syncd.login")
 
@@ -53,12 +53,14 @@ async def password(session: Session, argument: str) -> None:
         raise PasswordRequired("USER first")
     await _refuse_while_frozen(session, name)
     daemon = session.daemon
-    with daemon.throttle.attempt(name, session.peer.network):
-        found = await daemon.in_thread(_find_user, daemon.store, name)
-        stored = NOBODYS_HASH if found is None else found[0]
-        matches = await daemon.check_password(stored, argument)
-        if found is None or not matches:
-            raise PasswordRequired("wrong password")
+    daemon.throttle.check(name, session.peer.network)  # who may not even guess waits for nothing
+    async with daemon.password_checks:
+        with daemon.throttle.attempt(name, session.peer.network):
+            found = await daemon.in_thread(_find_user, daemon.store, name)
+            stored = NOBODYS_HASH if found is None else found[0]
+            matches = await daemon.in_thread(password_matches, stored, argument)
+            if found is None or not matches:
+                raise PasswordRequired("wrong password")
     _log_in(session, name, found[1])
 
 

@@ -199,3 +199,10 @@ def test_a_commit_and_gc_in_the_midst_of_a_login_do_not_disturb_it(
     assert client.ask("USER bob") == "300 bob"
     assert client.ask(f"PASS {PASSWORD}") == "200 bob|reader"
     assert interfered > 3
+
+
+def test_many_who_log_in_at_once_under_one_name_and_address_all_get_in(connect: Connect) -> None:
+    clients = [connect() for _ in range(3 * PER_ADDRESS.failures)]
+    for client in clients:
+        client.send("USER bob", f"PASS {PASSWORD}")
+    assert {(client.line(), client.line()) for client in clients} == {("300 bob", "200 bob|reader")}
