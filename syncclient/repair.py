@@ -114,20 +114,26 @@ class Repair:
         return sums, parse_proof(final.text)
 
     def _differing(self, held: list[str], bits: int, theirs: bytes) -> list[int]:
-        """Return the buckets that differ; remembers what is ours in them."""
+        """Return the buckets that differ; remembers what is ours in them.
+
+        Our objects are read twice, so that of a million no more is held than what may differ.
+        """
         view = self._store.view()
         sums = [0] * (1 << bits)
-        placed: list[list[tuple[Key, bytes]]] = [[] for _ in sums]
         for kind, name, mark in view.marks(held):
             number = bucket_of(kind, name, bits)
             sums[number] = add_mark(sums[number], mark)
-            placed[number].append(((kind, name), short_mark(mark)))
         try:
             buckets = differing_buckets(sums, theirs)
         except ValueError as error:
             raise ProtocolViolation(f"digest: {error}") from None
-        for number in buckets:
-            self._ours.update(placed[number])
+        if buckets:
+            wanted = frozenset(buckets)
+            self._ours = {
+                (kind, name): short_mark(mark)
+                for kind, name, mark in view.marks(held)
+                if bucket_of(kind, name, bits) in wanted
+            }
         return buckets
 
     async def _ask_lists(self, bits: int, buckets: list[int], proof: Proof) -> dict[Key, bytes]:

@@ -171,7 +171,7 @@ class Daemon:
                 await trio.aclose_forcefully(stream)
 
     async def _serve_session(
-        self, socket: trio.SocketStream, stream: GuardedStream, peer: Peer, tls_first: bool
+        self, tcp: trio.SocketStream, stream: GuardedStream, peer: Peer, tls_first: bool
     ) -> None:
         self._last_number += 1
         session = Session(self, stream, self._last_number, peer)
@@ -179,7 +179,7 @@ class Daemon:
         self._addresses.add(peer.host)
         session.journal.opened()
         try:
-            if tls_first and not await begins_with_tls(socket):
+            if tls_first and not await begins_with_tls(tcp):
                 session.journal.ends("no TLS where TLS begins with the first byte")
                 await say_farewell(stream, NO_TLS_HERE.encode())
                 return
