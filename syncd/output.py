@@ -101,6 +101,9 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
         say(f"{program}: interrupted", err=True)
         return INTERRUPTED_STATUS
     except SyncError as error:
+        if _came_of_an_interruption(error):
+            say(f"{program}: interrupted", err=True)
+            return INTERRUPTED_STATUS
         say(f"{program}: {error}", err=True)
         return error.exit_status
     except BrokenPipeError:  # the reader of our output has enough; nothing is left to say
@@ -111,3 +114,14 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
         click.echo(f"{program}: {printable(failure)}", err=True)
         return failure.exit_status
     return status if isinstance(status, int) else 0
+
+
+def _came_of_an_interruption(error: BaseException) -> bool:
+    """Say whether an error arose while Ctrl-C ended what was under way: a driver that is cut off in
+    a transaction complains when it is closed."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        cause = cause.__context__
+    return False

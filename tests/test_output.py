@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.output import print_record, print_table, printable, say
+from syncd.errors import StoreError
+from syncd.output import print_record, print_table, printable, run_command, say
 
 ROOT = Path(__file__).parents[1]
 NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202eexe.txt\u200b\x7f\udcff"
@@ -60,3 +61,16 @@ def test_there_is_no_other_door() -> None:
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in ("print", "click.echo", "click.secho"), f"{file}:{node.lineno}"
+
+
+@pytest.mark.parametrize(("first", "status"), [(KeyboardInterrupt, 130), (ValueError, 8)])
+def test_what_fails_because_of_an_interruption_is_one(
+    first: type[BaseException], status: int
+) -> None:
+    def command(**_: object) -> None:
+        try:
+            raise first
+        except BaseException:  # noqa: BLE001 (stands for a driver's)
+            raise StoreError("connection in transaction status ACTIVE") from None
+
+    assert run_command("syncd", command, []) == status
