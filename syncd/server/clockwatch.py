@@ -51,7 +51,7 @@ class ClockWatch:
             await self._check_users(clock.token)
             self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)
-        except Exception:
+        except Exception:  # whatever it is, the watch goes on; the log has the trace, once
             if self._readable:
                 log.exception("store_unreadable")
             self._readable = False

@@ -164,7 +164,7 @@ class Daemon:
                 await self._turn_away(guarded, peer, refusal)
                 return
             await self._serve_session(stream, guarded, peer, tls_first)
-        except Exception:
+        except Exception:  # nothing that one connection brings about ends the daemon
             log.exception("session_failed", peer=peer)
         finally:
             with trio.CancelScope(shield=True):
@@ -188,7 +188,7 @@ class Daemon:
             await session.run()
         except ConnectionLost:
             session.journal.left()
-        except Exception:
+        except Exception:  # logged before the connection is closed, so that who sees that finds it
             log.exception("session_failed", peer=peer)
         finally:
             stopping = self.stopping or trio.current_effective_deadline() == -math.inf
@@ -224,7 +224,7 @@ class Daemon:
     async def _release_abandoned(self, session: Session) -> None:
         try:
             await self.release(session)
-        except Exception:
+        except Exception:  # the freeze ends by itself; the session has to end all the same
             log.exception("freeze_stays", holder=session.holder, text="until it expires")
 
     # Work in threads

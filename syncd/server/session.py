@@ -196,11 +196,9 @@ class Session(Channel):
             failure = file_failure(error)
             self.journal.failed(name, str(failure))
             await self._refuse(failure.code, str(failure))
-        except (ConnectionLost, Farewell):
+        except (ConnectionLost, Farewell, trio.BrokenResourceError, trio.ClosedResourceError):
             raise
-        except Exception as error:
-            if isinstance(error, (trio.BrokenResourceError, trio.ClosedResourceError)):
-                raise
+        except Exception:  # noqa: BLE001 (a fault of ours: logged with its trace, the session goes on)
             self.journal.failed_unforeseen(name)
             await self._refuse(Code.INTERNAL_ERROR, f"{name} failed; the server's log says why")
 
