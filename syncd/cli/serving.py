@@ -18,11 +18,11 @@ import trio
 
 from syncd import __version__
 from syncd.errors import ConfigError
+from syncd.logs import EventLog, set_up_logging
 from syncd.output import say
 from syncd.server import Config, Daemon
-from syncd.server.logs import EventLog, set_up_logging
-from syncd.server.systemd import notify, take_sockets, watchdog_interval_s
 from syncd.store import Store
+from syncd.systemd import notify, take_sockets, watchdog_interval_s
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE_BYTES = 64 * 1024

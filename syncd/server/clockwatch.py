@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from syncd.content.tokens import Token
-from syncd.server.logs import EventLog
+from syncd.logs import EventLog
 from syncd.store import Store
 from syncd.types import Role
 

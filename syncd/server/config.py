@@ -3,14 +3,12 @@
 To add a section: a dataclass whose fields are declared with `setting`, and a field for it here.
 """
 
-import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from syncd.errors import ConfigError
 from syncd.server.limits import Limits
-from syncd.server.settings import read_section, section_text, setting
 from syncd.server.tls import TlsSettings
+from syncd.settings import load_tables, parse_tables, read_sections, sections_text, setting
 
 DEFAULT_PORT = 5040
 _HEAD = """\
@@ -89,35 +87,13 @@ class Config:
     @classmethod
     def load(cls, path: Path) -> "Config":
         """Return what a file says. Raises ConfigError, with file, section and key."""
-        try:
-            return cls.parse(path.read_text("utf-8"), str(path))
-        except OSError as error:
-            raise ConfigError(f"{path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path}: is not UTF-8") from None
+        return read_sections(cls, load_tables(path), str(path))
 
     @classmethod
     def parse(cls, text: str, file: str) -> "Config":
         """Return what the text of a file says. Raises ConfigError."""
-        try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{file}: is not TOML: {error}") from None
-        sections = {section.name: section.default_factory for section in fields(cls)}
-        for name in tables:
-            if name not in sections:
-                known = ", ".join(f"[{section}]" for section in sections)
-                raise ConfigError(f"{file}: [{name}]: no such section; there are {known}")
-        return cls(
-            **{
-                name: read_section(sections[name], table, file=file, name=name)  # type: ignore[arg-type]
-                for name, table in tables.items()
-            }
-        )
+        return read_sections(cls, parse_tables(text, file), file)
 
     def text(self) -> str:
         """Return the configuration as the commented file that gives it."""
-        parts = [
-            section_text(section.name, getattr(self, section.name)) for section in fields(self)
-        ]
-        return "\n".join([_HEAD, *parts])
+        return "\n".join([_HEAD, *sections_text(self)])

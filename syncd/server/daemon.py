@@ -19,6 +19,7 @@ import trio
 
 from syncd.content.tokens import Token
 from syncd.errors import Busy, ConnectionFailed, Frozen, ShuttingDown
+from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.server.accept_failures import log_accept_failures_rarely
 from syncd.server.bootstraps import SharedBlocks
@@ -26,7 +27,6 @@ from syncd.server.channel import ConnectionLost
 from syncd.server.clockwatch import ClockWatch
 from syncd.server.config import LogSection
 from syncd.server.limits import Limits
-from syncd.server.logs import EventLog
 from syncd.server.patience import Farewell
 from syncd.server.peers import Peer
 from syncd.server.session import Session

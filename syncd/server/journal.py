@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from syncd.logs import EventLog
 from syncd.protocol import codes
 from syncd.protocol.codes import Code
-from syncd.server.logs import EventLog
 from syncd.server.patience import Farewell
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Those that are part of the protocol, and so the same everywhere, are in `syncd/p
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from syncd.server.settings import setting
+from syncd.settings import setting
 
 STEP_BYTES = 64 * 1024
 """What `stall_s` and `body_step_s` go by: bytes that have to get through in that time."""

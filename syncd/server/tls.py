@@ -14,7 +14,7 @@ from typing import Any
 import trio
 
 from syncd.errors import ConfigError
-from syncd.server.settings import setting
+from syncd.settings import setting
 
 DEFAULT_TLS_PORT = 5041
 """Port on which TLS begins with the first byte (`syncds://`)."""

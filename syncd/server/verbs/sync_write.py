@@ -7,9 +7,9 @@ from typing import IO
 
 from syncd.content.tokens import Token
 from syncd.errors import IllegalValue, NoSuchObject
+from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
-from syncd.server.logs import EventLog
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session

@@ -9,7 +9,7 @@ import stat
 from collections.abc import MutableMapping
 
 from syncd.errors import ConfigError
-from syncd.server.logs import EventLog
+from syncd.logs import EventLog
 
 _FIRST_FD = 3
 

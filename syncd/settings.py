@@ -1,12 +1,14 @@
-"""Sections of the configuration file: each is one frozen dataclass, and its fields say it all.
+"""Configuration files: TOML, each section one frozen dataclass whose fields say it all.
 
 A field is declared with `setting(default, help, ...)`. From that come the checks of what the file
-says, the errors, and the commented file that `syncd serve --print-config` prints.
+says, the errors, and the commented file that `--print-config` prints.
 """
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 from textwrap import wrap
 from typing import Any, TypeVar
 
@@ -81,6 +83,44 @@ def setting(
     return made
 
 
+def load_tables(path: Path) -> dict[str, Any]:
+    """Return the tables of a file. Raises ConfigError."""
+    try:
+        return parse_tables(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8") from None
+
+
+def parse_tables(text: str, file: str) -> dict[str, Any]:
+    """Return the tables that the text of a file has. Raises ConfigError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from None
+
+
+def read_sections(kind: type[T], tables: Mapping[str, object], file: str) -> T:
+    """Return the configuration whose fields are sections; one that the file does not have has its
+    defaults. Raises ConfigError, with file, section and key."""
+    sections: dict[str, Any] = {each.name: each.default_factory for each in _fields_of(kind)}
+    for name in tables:
+        if name not in sections:
+            known = ", ".join(f"[{section}]" for section in sections)
+            raise ConfigError(f"{file}: [{name}]: no such section; there are {known}")
+    read: dict[str, Any] = {
+        name: read_section(sections[name], table, file=file, name=name)
+        for name, table in tables.items()
+    }
+    return kind(**read)
+
+
+def sections_text(config: object) -> list[str]:
+    """Return each section of a configuration as TOML."""
+    return [section_text(each.name, getattr(config, each.name)) for each in _fields_of(config)]
+
+
 def read_section(kind: type[T], table: object, *, file: str, name: str) -> T:
     """Return the section that a table of the file gives. Raises ConfigError."""
     where = f"{file}: [{name}]"
@@ -103,9 +143,9 @@ def _check(known: Field[Any], value: object, where: str) -> None:
         )
 
 
-def section_text(name: str, section: object) -> str:
-    """Return a section as TOML, each key behind its help."""
-    lines = [f"[{name}]"]
+def section_text(name: str, section: object, *, heading: str = "[{}]") -> str:
+    """Return a section as TOML, each key behind its help; `heading` is for one of several."""
+    lines = [heading.format(name)]
     for each in _fields_of(type(section)):
         declared: Setting = each.metadata[_SETTING]
         kind = _kind_of(each)

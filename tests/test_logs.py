@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from syncd.server.logs import EventLog, JsonFormatter, TextFormatter
+from syncd.logs import EventLog, JsonFormatter, TextFormatter
 
 NASTY = [
     "x\n2026-01-01T00:00:00.000Z INFO login user=root",
