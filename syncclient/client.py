@@ -22,6 +22,8 @@ from syncclient.address import Address
 from syncclient.connection import Connection
 from syncclient.dialling import open_connection
 from syncclient.tls import ClientTls
+from syncd.content.fleet import ServerRow, ServerState
+from syncd.content.reports import ServerReport
 from syncd.content.tokens import Proof, Token
 from syncd.errors import IllegalValue, PasswordRequired, ProtocolViolation
 from syncd.protocol import codes
@@ -261,6 +263,26 @@ class Client:
         argument = sync_request(type_name, "delete", [name], **options)
         return _parse_written((await self.command("SYNC", argument)).text)
 
+    # Name servers
+
+    async def report(self, report: ServerReport) -> None:
+        """SYNC servers|report: say how a name server is; also between notices.
+
+        Raises HigherAccessRequired if the name is another user's, TooBig for too many servers.
+        """
+        argument = sync_request("servers", "report", [report.name], **report.to_options())
+        await self.command("SYNC", argument)
+
+    async def servers(self, states: Iterable[ServerState] = ()) -> list[ServerRow]:
+        """SYNC servers|list: those in `states` (none given: all), worst first."""
+        chosen = ",".join(state.value for state in states) or None
+        _, lines = await self.listing("SYNC", sync_request("servers", "list", state=chosen))
+        return [_understood("servers", line, partial(_server_row, line)) for line in lines]
+
+    async def forget_server(self, name: str) -> None:
+        """SYNC servers|forget. Raises NoSuchObject."""
+        await self.command("SYNC", sync_request("servers", "forget", [name]))
+
     # Freezing and watching
 
     async def freeze(self, wait_s: int = 0, expire_s: int = 60) -> Frozen:
@@ -354,6 +376,10 @@ def _understood(what: str, text: str, read: Callable[[], T]) -> T:
 
 def _row(columns: Sequence[str], line: str) -> dict[str, str]:
     return dict(zip(columns, split_fields(line), strict=True))
+
+
+def _server_row(line: str) -> ServerRow:
+    return ServerRow.from_fields(split_fields(line))
 
 
 def _frozen(token: str, expire_s: str, others: str) -> Frozen:

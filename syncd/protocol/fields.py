@@ -72,3 +72,10 @@ def value_field(text: str) -> str:
     """Return `text` as a field that `split_options` takes for a value, never for an option."""
     escaped = escape(text)
     return escaped.replace("=", "%3D", 1) if _OPTION.fullmatch(escaped) else escaped
+
+
+def number_argument(text: str, what: str, low: int, high: int) -> int:
+    """Return a decimal number in [low, high]. Raises IllegalValue, which says what it is for."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and low <= int(text) <= high):
+        raise IllegalValue(f"{what}: {text!r:.40} is not a number from {low} to {high}")
+    return int(text)

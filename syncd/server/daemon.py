@@ -91,6 +91,8 @@ class Daemon:
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self.password_checks = trio.CapacityLimiter(_PASSWORD_CHECKS)
         """A guess is charged in its turn: of many who log in at once, none is taken for a thief."""
+        self.reporting = trio.CapacityLimiter(1)
+        """Reports wait here for each other, and for a long write to end: not with a thread each."""
         self._last_number = 0
         self.announced: Token | None = None
 

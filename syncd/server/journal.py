@@ -106,7 +106,7 @@ class Journal:
                 "sync_served",
                 **self._who(),
                 action=session.last_request.action.name,
-                types=",".join(session.last_request.type_names),
+                types=session.last_request.about,
                 bytes=session.bytes_sent - sent,
                 ms=took_ms,
             )

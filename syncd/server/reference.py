@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from syncd.protocol.codes import Code
-from syncd.server.registry import ACTIONS, VERBS
+from syncd.server.registry import ACTIONS, VERBS, subject_actions
 from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.verbs import login  # noqa: F401 (registers what is listed, with all others)
 from syncd.types import all_types
@@ -46,6 +46,22 @@ def actions_table() -> str:
     )
 
 
+def subjects_table() -> str:
+    """Return the table of the actions on what is no type."""
+    return _table(
+        ("action", "least role", "`format=`", "what it does"),
+        (
+            (
+                f"`{action.syntax}`",
+                "" if action.role is None else action.role.label,
+                ", ".join(action.formats),
+                action.summary,
+            )
+            for action in subject_actions()
+        ),
+    )
+
+
 def options_table() -> str:
     """Return the table of the options of SYNC's actions, and of those that only a type has."""
     rows = [
@@ -57,6 +73,12 @@ def options_table() -> str:
         (f"`{name}=`", f"`put` of {kind.name}", text)
         for kind in all_types()
         for name, text in sorted(kind.options.items())
+    ]
+    rows += [
+        (f"`{name}=`", f"`{action.name}` of {action.subject.name}", text)
+        for action in subject_actions()
+        if action.subject is not None
+        for name, text in action.options.items()
     ]
     return _table(("option", "of", "what it is"), rows)
 
@@ -105,6 +127,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "types": types_table,
     "verbs": verbs_table,
     "actions": actions_table,
+    "subjects": subjects_table,
     "options": options_table,
     "logins": logins_table,
 }

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from syncd.errors import IllegalValue
 from syncd.types import Role
 
 if TYPE_CHECKING:
@@ -34,12 +33,24 @@ class Verb:
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What stands in argument 1 of SYNC and is no data type: nothing of it is replicated, `*` does
+    not mean it, and it has actions of its own."""
+
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
 class Action:
-    """An action of SYNC."""
+    """An action of SYNC, on data types or on one subject."""
 
     name: str
     syntax: str
     summary: str
+    subject: Subject | None
+    role: Role | None
+    """Least role, of an action on a subject; a data type says itself who may read and write it."""
     writes: bool
     several_types: bool
     """Whether argument 1 may name several types, or `*`."""
@@ -53,6 +64,9 @@ class Action:
 
 VERBS: dict[str, Verb] = {}
 ACTIONS: dict[str, Action] = {}
+"""On data types."""
+SUBJECTS: dict[str, dict[str, Action]] = {}
+"""On subjects, by theirs and their own name."""
 
 
 def verb(syntax: str, *, role: Role | None, summary: str) -> Callable[[VerbHandler], VerbHandler]:
@@ -85,15 +99,57 @@ def action(
         if name in ACTIONS:
             raise ValueError(f"action {name} is registered already")
         ACTIONS[name] = Action(
-            name, syntax, summary, writes, several_types, dict(options), type_options, formats, run
+            name=name,
+            syntax=syntax,
+            summary=summary,
+            subject=None,
+            role=None,
+            writes=writes,
+            several_types=several_types,
+            options=dict(options),
+            type_options=type_options,
+            formats=formats,
+            run=run,
         )
         return run
 
     return add
 
 
-def number_argument(text: str, what: str, low: int, high: int) -> int:
-    """Return a decimal number in [low, high]. Raises IllegalValue, which says what it is for."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and low <= int(text) <= high):
-        raise IllegalValue(f"{what}: {text!r:.40} is not a number from {low} to {high}")
-    return int(text)
+def subject_action(
+    subject: Subject,
+    syntax: str,
+    *,
+    role: Role,
+    summary: str,
+    options: Mapping[str, str] = MappingProxyType({}),
+    formats: tuple[str, ...] = ("text",),
+) -> Callable[[ActionHandler], ActionHandler]:
+    """Register the function below as the action on a subject that `syntax` names."""
+
+    def add(run: ActionHandler) -> ActionHandler:
+        name = syntax.split("|")[1].split("[")[0]
+        known = SUBJECTS.setdefault(subject.name, {})
+        if name in known:
+            raise ValueError(f"action {name} of {subject.name} is registered already")
+        known[name] = Action(
+            name=name,
+            syntax=syntax,
+            summary=summary,
+            subject=subject,
+            role=role,
+            writes=False,
+            several_types=False,
+            options=dict(options),
+            type_options=False,
+            formats=formats,
+            run=run,
+        )
+        return run
+
+    return add
+
+
+def subject_actions() -> list[Action]:
+    """Return the actions on subjects, in the order in which they were registered."""
+    return [known for actions in SUBJECTS.values() for known in actions.values()]

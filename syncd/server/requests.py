@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from syncd.errors import HigherAccessRequired, IllegalValue, NotSupported
-from syncd.protocol.fields import split_options
-from syncd.server.registry import ACTIONS, Action, number_argument
+from syncd.protocol.fields import number_argument, split_options
+from syncd.server.registry import ACTIONS, SUBJECTS, Action
 from syncd.types import DataType, Role, all_types, data_type
 
 _ANY_SEQ = (1 << 62) - 1
@@ -29,6 +29,12 @@ class SyncRequest:
     def type_names(self) -> list[str]:
         """The names of the types."""
         return [kind.name for kind in self.types]
+
+    @property
+    def about(self) -> str:
+        """What the action is on: types, or a subject, as argument 1 names them."""
+        subject = self.action.subject
+        return ",".join(self.type_names) if subject is None else subject.name
 
     @property
     def at(self) -> int | None:
@@ -57,9 +63,10 @@ def parse_request(argument: str, role: Role) -> SyncRequest:
     fields = argument.split("|")
     if len(fields) < 2:
         raise IllegalValue("syntax: SYNC TYPE|ACTION[|...]; SYNC ? lists the types and actions")
-    chosen = ACTIONS.get(fields[1].lower())
+    actions = SUBJECTS.get(fields[0], ACTIONS)
+    chosen = actions.get(fields[1].lower())
     if chosen is None:
-        raise NotSupported(f"no such action: {fields[1]!r:.40}; there are {', '.join(ACTIONS)}")
+        raise NotSupported(f"no such action: {fields[1]!r:.40}; there are {', '.join(actions)}")
     types = _parse_types(fields[0], chosen, role)
     values, options = split_options(fields[2:])
     known = {"format"} | set(chosen.options)
@@ -76,6 +83,13 @@ def parse_request(argument: str, role: Role) -> SyncRequest:
 
 
 def _parse_types(text: str, chosen: Action, role: Role) -> tuple[DataType, ...]:
+    if chosen.subject is not None:
+        if chosen.role is not None and role < chosen.role:
+            raise HigherAccessRequired(
+                f"{chosen.name} of {chosen.subject.name} needs the role {chosen.role.label}, yours "
+                f"is {role.label}"
+            )
+        return ()
     if text == "*":
         types = tuple(kind for kind in all_types() if kind.read_role <= role)
     else:

@@ -7,6 +7,7 @@ version  an object from commit `seq` until, not including, commit `until`; the h
 chunk    content, once per digest
 batch    a write that is being made ready, perhaps over several transactions
 staged   its objects: nothing sees them until `publish` moves them into `version`
+server   the last report of each name server; no object, so no commit is made of it
 """
 
 from typing import Any
@@ -28,6 +29,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.types import TypeEngine
 
+from syncd.content.reports import (
+    MAX_REASON_CHARACTERS,
+    MAX_SERVER_NAME_CHARACTERS,
+    MAX_VERSION_CHARACTERS,
+)
 from syncd.types.base import MAX_NAME_CHARACTERS
 
 metadata = MetaData()
@@ -156,4 +162,23 @@ staged = Table(
     Column("based_on", BigInteger, doc="seq of the head it was made from, 0 for none"),
     Column("seq", BigInteger, doc="of a replica's: the source's number"),
     *_content_columns(nullable=True),
+)
+
+server = Table(
+    "server",
+    metadata,
+    Column("name", _text(MAX_SERVER_NAME_CHARACTERS), primary_key=True),
+    Column("user", _text(64), nullable=False, doc="who reported it first"),
+    Column("seen", Double, nullable=False, doc="seconds since 1970"),
+    Column("backend", _text(32), nullable=False),
+    Column("release", _text(MAX_VERSION_CHARACTERS), nullable=False, doc="of the name server"),
+    Column("every", BigInteger, nullable=False, doc="seconds"),
+    Column("outcome", _text(16), nullable=False),
+    Column("reason", _text(MAX_REASON_CHARACTERS), nullable=False),
+    Column("token", _text(40)),
+    Column("fingerprint", _DIGEST),
+    Column("took", BigInteger, doc="milliseconds"),
+    Column("changed", BigInteger, doc="seconds before `seen`"),
+    Column("zones", BigInteger, nullable=False),
+    Column("refused", BigInteger, nullable=False),
 )

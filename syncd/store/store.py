@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, func, select, update
 
+from syncd.content.reports import ServerReport
 from syncd.content.tokens import Token
 from syncd.errors import AlreadyExists, BrokenOff, MovedOn, NoSuchObject, SyncError, ViewGone
-from syncd.store import freeze, retention
+from syncd.store import freeze, reports, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
 from syncd.store.clock import Clock, lock_clock, read_clock
@@ -249,7 +250,7 @@ class Store:
             connection.execute(update(clock).values(epoch=token.epoch))
             return token
 
-    # Freeze, retention, checking
+    # Freeze, reports, retention, checking
 
     def freeze(self, holder: str, for_s: float) -> Clock:
         """See freeze.freeze."""
@@ -262,6 +263,20 @@ class Store:
     def release(self, holder: str | None) -> bool:
         """See freeze.release."""
         return freeze.release(self.engine, holder)
+
+    def keep_report(self, report: ServerReport, user: str, *, may_take_over: bool = False) -> bool:
+        """See reports.keep_report."""
+        return reports.keep_report(
+            self.engine, report, user, may_take_over=may_take_over, now=self.now()
+        )
+
+    def fleet(self) -> reports.Fleet:
+        """See reports.read_fleet."""
+        return reports.read_fleet(self.engine, self.now())
+
+    def forget_server(self, name: str) -> None:
+        """See reports.forget_server."""
+        reports.forget_server(self.engine, name)
 
     def collect(
         self, *, keep_seq: int | None = None, keep_since: int | None = None

@@ -9,8 +9,13 @@ from syncd import server as server  # registers the verbs and actions
 from syncd.content.buckets import buckets_text, parse_buckets
 from syncd.content.tokens import Token
 from syncd.errors import ProtocolViolation, Refused
-from syncd.protocol.fields import join_fields, split_fields, split_options, value_field
-from syncd.server.registry import number_argument
+from syncd.protocol.fields import (
+    join_fields,
+    number_argument,
+    split_fields,
+    split_options,
+    value_field,
+)
 from syncd.server.requests import parse_request
 from syncd.types import Role, all_types
 from tests.fuzz.target import Target
@@ -44,9 +49,7 @@ def _options(text: str) -> None:
 
 def _request(text: str) -> None:
     request = parse_request(text, Role.ADMIN)
-    argument = sync_request(
-        ",".join(request.type_names), request.action.name, request.values, **request.options
-    )
+    argument = sync_request(request.about, request.action.name, request.values, **request.options)
     assert parse_request(argument, Role.ADMIN) == request
 
 

@@ -6,6 +6,7 @@ from syncd.server.verbs import (
     freezing,
     login,
     rooms,
+    servers,
     sync,
     sync_read,
     sync_repair,
@@ -13,6 +14,6 @@ from syncd.server.verbs import (
 )
 
 __all__ = [
-    "basic", "encryption", "freezing", "login", "rooms", "sync", "sync_read", "sync_repair",
-    "sync_write",
+    "basic", "encryption", "freezing", "login", "rooms", "servers", "sync", "sync_read",
+    "sync_repair", "sync_write",
 ]  # fmt: skip

@@ -6,8 +6,8 @@ import time
 from syncd import __version__
 from syncd.errors import IllegalValue, NoSuchObject
 from syncd.protocol.codes import Code
-from syncd.protocol.fields import escape, join_fields
-from syncd.server.registry import ACTIONS, VERBS, number_argument, verb
+from syncd.protocol.fields import escape, join_fields, number_argument
+from syncd.server.registry import ACTIONS, SUBJECTS, VERBS, verb
 from syncd.server.session import Session
 from syncd.types import Role, all_types
 
@@ -64,6 +64,11 @@ async def info(session: Session, argument: str) -> None:
     for known in ACTIONS.values():
         options = ",".join(sorted(known.options)) or "-"
         lines.append(f"{known.name}={options};format={','.join(known.formats)}")
+    for subject, actions in SUBJECTS.items():
+        lines.append(f"{subject}={','.join(actions)}")
+        for known in actions.values():
+            options = ",".join(sorted(known.options)) or "-"
+            lines.append(f"{subject}.{known.name}={options};format={','.join(known.formats)}")
     await session.listing("server information", lines)
 
 

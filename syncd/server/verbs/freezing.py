@@ -2,8 +2,8 @@
 
 from syncd.errors import HigherAccessRequired, IllegalValue
 from syncd.protocol.codes import Code
-from syncd.protocol.fields import split_fields
-from syncd.server.registry import number_argument, verb
+from syncd.protocol.fields import number_argument, split_fields
+from syncd.server.registry import verb
 from syncd.server.session import Session, is_holder
 from syncd.types import Role
 

@@ -1,7 +1,7 @@
 """SYNC: finds the action, and the help about it."""
 
 from syncd.protocol.fields import join_fields
-from syncd.server.registry import ACTIONS, verb
+from syncd.server.registry import ACTIONS, subject_actions, verb
 from syncd.server.requests import parse_request
 from syncd.server.session import Session
 from syncd.types import Role, all_types
@@ -30,6 +30,13 @@ def _help_lines() -> list[str]:
     for known in ACTIONS.values():
         lines.append(f"action|{known.syntax.replace('|', ' | ')}  {known.summary}")
         lines += [f"option|{known.name}|{name}=  {text}" for name, text in known.options.items()]
+    for known in subject_actions():
+        assert known.subject is not None
+        lines.append(f"action|{known.syntax.replace('|', ' | ')}  {known.summary}")
+        lines += [
+            f"option|{known.subject.name} {known.name}|{name}=  {text}"
+            for name, text in known.options.items()
+        ]
     for kind in all_types():
         lines += [f"option|put {kind.name}|{name}=  {text}" for name, text in kind.options.items()]
     return lines

@@ -57,13 +57,14 @@ async def _send_rows(
     session: Session, request: SyncRequest, heading: str, rows: Iterator[tuple[str | int, ...]]
 ) -> None:
     if request.format == "msgpack":
-        await send_blocks(session, _packed_rows(rows), heading)
+        await send_blocks(session, packed_rows(rows), heading)
     else:
         lines = (join_fields([str(field) for field in row]) for row in rows)
         await session.listing(heading, lines)
 
 
-def _packed_rows(rows: Iterator[tuple[str | int, ...]]) -> Iterator[bytes]:
+def packed_rows(rows: Iterator[tuple[str | int | None, ...]]) -> Iterator[bytes]:
+    """Yield rows as blocks of a listing in msgpack."""
     held: list[Any] = []
     for row in rows:
         held.append(row)
