@@ -8,16 +8,14 @@ that was interrupted is made good by the next. Files that are not ours are left 
 import os
 import shutil
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
-from zlib import crc32
 
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
-from syncclient.filewriter import create_file, write_all
 from syncclient.folderstate import FolderState
 from syncclient.newfolder import NewFolder
+from syncclient.zonefile import holds_zone, joined_content, write_zone_file
 from syncd.content.versions import Version, add_marks, mark_number
-from syncd.errors import StoreError, TokenLost, ViewGone
+from syncd.errors import TokenLost, ViewGone
 from syncd.store import Store, View
 from syncd.types.zone_files import zone_file_name
 
@@ -26,8 +24,6 @@ _WAITING = ".syncd-new"
 _GROUP_FILES = 2000
 """Files flushed together: one flush of the file system costs less than so many of single files."""
 _FEW_FILES = 16
-_WRITE_CHUNKS = 64
-"""Chunks joined for one write: some 400 KiB."""
 
 
 class ZonesDir:
@@ -95,8 +91,9 @@ class ZonesDir:
 
         def wrong() -> Iterator[Version]:
             for version in view.versions(["zones"]):
-                expected.add(zone_file_name(version.name))
-                if not self._holds(version):
+                file = zone_file_name(version.name)
+                expected.add(file)
+                if not holds_zone(self.path / file, version):
                     yield version
 
         self._write_files(view, wrong())
@@ -109,7 +106,7 @@ class ZonesDir:
         with opened_folder(self.path / _WAITING) as folder:
             for version, contents in view.contents(versions):
                 file = zone_file_name(version.name)
-                _write(folder, file, version, contents, flush=len(group) < _FEW_FILES)
+                write_zone_file(folder, file, version, contents, flush=len(group) < _FEW_FILES)
                 group.append(file)
                 if len(group) == _GROUP_FILES:
                     self._put_in_place(folder, group)
@@ -126,30 +123,13 @@ class ZonesDir:
         folder = NewFolder(self.path)
         try:
             for version, contents in view.contents(view.versions(["zones"])):
-                checksum = 0
-                while parts := list(islice(contents, _WRITE_CHUNKS)):
-                    content = b"".join(parts)
-                    checksum = crc32(content, checksum)
+                for content in joined_content(version, contents):
                     folder.take([(version.name, content)])
-                _check(version, checksum)
             folder.put_in_place(goal)
         except BaseException:
             folder.discard()
             raise
         self.written += folder.written
-
-    def _holds(self, version: Version) -> bool:
-        """Say whether a zone's file is there and is what it should be."""
-        try:
-            with (self.path / zone_file_name(version.name)).open("rb") as file:
-                if os.fstat(file.fileno()).st_size != version.size:
-                    return False
-                checksum = 0
-                while part := file.read(1 << 20):
-                    checksum = crc32(part, checksum)
-                return checksum == version.crc32
-        except FileNotFoundError:
-            return False
 
     def _put_in_place(self, waiting: int, group: list[str]) -> None:
         if not group:
@@ -171,25 +151,3 @@ def _mark(version: Version | None) -> int:
 def _remove_folder(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
-
-
-def _write(
-    folder: int, name: str, version: Version, contents: Iterator[bytes], *, flush: bool
-) -> None:
-    checksum = 0
-    descriptor = create_file(folder, name)
-    try:
-        while parts := list(islice(contents, _WRITE_CHUNKS)):
-            content = b"".join(parts)
-            checksum = crc32(content, checksum)
-            write_all(descriptor, content)
-        if flush:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    _check(version, checksum)
-
-
-def _check(version: Version, checksum: int) -> None:
-    if checksum != version.crc32:
-        raise StoreError(f"{version.name}: its CRC-32 is not that of its content; run fsck")

@@ -13,6 +13,7 @@ SyncError
     ProtocolViolation  VerificationFailed  NotTrusted
   ConnectionFailed        nobody answers, or the connection ended early
   LargeChangeRefused      a guard on the replica stopped a suspiciously large change
+  ServerFailed            the name server behind an agent, or one of its tools, cannot be used
   ConfigError             options or a configuration that cannot be used: says which, and why
 
 `code` is what a server answers with, `exit_status` is what a command ends with.
@@ -238,6 +239,16 @@ class LargeChangeRefused(SyncError):
     """A change that touches suspiciously many objects, not applied without being told to."""
 
     exit_status = 9
+
+
+class ServerFailed(SyncError):
+    """The name server behind an agent cannot be worked with: at which stage, and why in words."""
+
+    exit_status = 11
+
+    def __init__(self, stage: str, reason: str) -> None:
+        self.stage, self.reason = stage, shown(reason)
+        super().__init__(f"{stage}: {self.reason}")
 
 
 class ConfigError(SyncError):

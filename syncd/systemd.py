@@ -8,6 +8,8 @@ import socket
 import stat
 from collections.abc import MutableMapping
 
+import trio
+
 from syncd.errors import ConfigError
 from syncd.logs import EventLog
 
@@ -64,3 +66,11 @@ def watchdog_interval_s() -> float | None:
     if not usec.isdigit() or int(usec) == 0 or pid not in (None, str(os.getpid())):
         return None
     return int(usec) / 2_000_000
+
+
+async def keep_watchdog() -> None:
+    """Tell systemd that we are alive, as often as it wants to hear it."""
+    interval_s = watchdog_interval_s()
+    while interval_s is not None:
+        notify("WATCHDOG=1")
+        await trio.sleep(interval_s)

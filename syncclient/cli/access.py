@@ -1,95 +1,16 @@
-"""What every command of `syncclient` is told about the server: where it is, how it is known, and
-where the password is. A password itself is never an argument: process lists show those.
-"""
+"""What every command of `syncclient` is told about the server, as options."""
 
-import getpass
-import os
-import stat
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
+from syncclient.access import Access
 from syncclient.address import Address, parse_pin
 from syncclient.tls import ClientTls
-from syncd.errors import IllegalValue, PasswordRequired
-
-PASSWORD_VARIABLE = "SYNC_PASSWORD"
-_MAX_PASSWORD_BYTES = 16 * 1024
-"""As long as a line of the protocol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How to reach a server, and as whom."""
-
-    address: Address
-    tls: ClientTls
-    password_file: Path | None = None
-    password_fd: int | None = None
-
-    def password(self) -> str:
-        """Return the password from where it was said to be, SYNC_PASSWORD, or a prompt.
-
-        Without a user it is empty; with a certificate too, if none is given. Raises
-        PasswordRequired.
-        """
-        user = self.address.user
-        if user is None:
-            return ""
-        if self.password_fd is not None:
-            return _from_descriptor(self.password_fd)
-        if self.password_file is not None:
-            return _from_file(self.password_file)
-        if PASSWORD_VARIABLE in os.environ:
-            return os.environ[PASSWORD_VARIABLE]
-        if self.tls.cert_file is not None:
-            return ""
-        if not sys.stdin.isatty():
-            raise PasswordRequired(
-                f"no password for {user}: give --password-file, --password-fd or "
-                f"{PASSWORD_VARIABLE}, or a client certificate with --cert"
-            )
-        return getpass.getpass(f"Password of {user} at {self.address.host}: ")
-
-
-def _from_descriptor(number: int) -> str:
-    try:
-        with os.fdopen(number, "rb") as stream:
-            return _first_line(stream, f"--password-fd {number}")
-    except OSError as error:
-        raise PasswordRequired(
-            f"--password-fd {number}: no password to be read: {error.strerror}"
-        ) from None
-
-
-def _from_file(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            if mode & 0o077:
-                raise PasswordRequired(
-                    f"{path} can be used by others (mode {mode:03o}); chmod 600 it, and take a new "
-                    "password if it was read"
-                )
-            return _first_line(stream, str(path))
-    except OSError as error:
-        raise PasswordRequired(f"{path}: no password to be read: {error.strerror}") from None
-
-
-def _first_line(stream: IO[bytes], where: str) -> str:
-    line = stream.readline(_MAX_PASSWORD_BYTES).rstrip(b"\r\n")
-    if not line:
-        raise PasswordRequired(f"{where}: no password to be read: its first line is empty")
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise PasswordRequired(f"{where}: the password is not UTF-8") from None
-
+from syncd.errors import IllegalValue
 
 _OPTIONS = (
     click.argument("url", metavar="URL"),

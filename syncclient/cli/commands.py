@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from syncclient.cli.access import Access, connection_options
+from syncclient.access import Access
+from syncclient.cli.access import connection_options
 from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncd import __version__
@@ -100,6 +101,34 @@ def resync(watch: bool, verify: bool, **options: Any) -> None:
         follow(**options, verify=verify)
     else:
         replicate(**options, verify=verify, freeze=None, label="resync")
+
+
+@syncclient.command()
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="TOML: sources, and the name server that is to answer what they hold.",
+)
+@click.option(
+    "--print-config",
+    "backend",
+    metavar="BACKEND",
+    help="Print a commented configuration for bind, knot, ..., and end.",
+)
+def follow(file: Path | None, backend: str | None) -> None:
+    """Keep the name server on this machine in step with a source, until SIGTERM."""
+    if backend is not None:
+        from syncclient.follow.config import config_text
+
+        say(config_text(backend).rstrip("\n"))
+        return
+    if file is None:
+        raise click.UsageError("give --config FILE; --print-config BACKEND shows what it may hold")
+    from syncclient.cli.following import follow_source
+
+    follow_source(file)
 
 
 @syncclient.command()

@@ -1,6 +1,6 @@
 """status, diff, verify: what shows whether two stores hold the same."""
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.cli.session import with_client
 from syncclient.client import Client, parse_proof, sync_request
 from syncclient.exchange import exchange

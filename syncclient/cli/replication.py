@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.cli.session import ProgressBar, with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 import trio
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.client import Client
 from syncd.errors import SyncError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trio
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.cli.session import run
 from syncclient.client import Client
 from syncd.errors import ConnectionFailed, Refused, SyncError

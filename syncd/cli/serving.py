@@ -22,7 +22,7 @@ from syncd.logs import EventLog, set_up_logging
 from syncd.output import say
 from syncd.server import Config, Daemon
 from syncd.store import Store
-from syncd.systemd import notify, take_sockets, watchdog_interval_s
+from syncd.systemd import keep_watchdog, notify, take_sockets
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _LARGE_BYTES = 64 * 1024
@@ -113,7 +113,7 @@ async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> 
         if (tls_address := config.tls.listen_address()) is not None:
             say(f"syncd is ready: syncds://{_bracketed(tls_address[0])}:{daemon.tls_port}")
         notify("READY=1")
-        nursery.start_soon(_keep_watchdog)
+        nursery.start_soon(keep_watchdog)
 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
@@ -145,16 +145,9 @@ def _reload(daemon: Daemon) -> None:
     try:
         daemon.tls.reload()
     except ConfigError as error:
-        log.error("certificate_not_read", reason=error, text="the one in use stays")  # noqa: TRY400 (a trace says no more)
+        log.error("certificate_not_read", reason=error, text="the one in use stays")
     else:
         log.info("certificate_read")
-
-
-async def _keep_watchdog() -> None:
-    interval_s = watchdog_interval_s()
-    while interval_s is not None:
-        notify("WATCHDOG=1")
-        await trio.sleep(interval_s)
 
 
 def _allow_files(needed: int) -> None:

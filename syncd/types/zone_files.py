@@ -22,11 +22,20 @@ def zone_file_name(zone: str) -> str:
     return stem + SUFFIX
 
 
+def zone_of_own_file(name: str) -> str:
+    """Return the zone whose file `zone_file_name` calls so."""
+    stem = name.removesuffix(SUFFIX)
+    return "." if stem == _ROOT else _unescaped(stem) + "."
+
+
 def zone_of_file_name(name: str) -> str:
-    """Return the zone that a file's name suggests: its stem, absolute."""
+    """Return the zone that somebody else's file name suggests: its stem, absolute."""
     for suffix in (SUFFIX, ".db", ".txt", ".hosts", ".signed"):
         name = name.removesuffix(suffix)
     if name == _ROOT:
         return "."
-    name = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name.removeprefix("db."))
-    return name.rstrip(".") + "."
+    return _unescaped(name.removeprefix("db.")).rstrip(".") + "."
+
+
+def _unescaped(name: str) -> str:
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), name)

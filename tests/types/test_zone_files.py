@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.types.zone_files import zone_file_name, zone_of_file_name
+from syncd.types.zone_files import zone_file_name, zone_of_file_name, zone_of_own_file
 
 ZONES = st.text(st.sampled_from('abdrot0.-_*/%\\ "();@db'), min_size=1, max_size=10).map(
     lambda text: text.strip(".") + "."
@@ -28,6 +28,11 @@ ZONES = st.text(st.sampled_from('abdrot0.-_*/%\\ "();@db'), min_size=1, max_size
 def test_a_zone_has_the_name_of_its_file(zone: str, name: str) -> None:
     assert zone_file_name(zone) == name
     assert zone_of_file_name(name) == zone
+
+
+@given(ZONES)
+def test_a_file_that_was_named_by_us_says_its_zone(zone: str) -> None:
+    assert zone_of_own_file(zone_file_name(zone)) == zone
 
 
 @given(ZONES)

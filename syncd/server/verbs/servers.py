@@ -7,9 +7,9 @@ from syncd.content.fleet import ServerRow, ServerState, judge, worst_first
 from syncd.content.reports import ServerReport, check_server_name
 from syncd.content.versions import fingerprint_text
 from syncd.errors import IllegalValue
+from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
-from syncd.server.logs import EventLog
 from syncd.server.registry import Subject, subject_action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session

@@ -1,0 +1,188 @@
+"""One step of a name server from the zones that it answers to those of a view.
+
+A zone that fails at any stage leaves the step with its reason, and the others go on. What the
+server is to have afterwards follows from what is left, so a backend never keeps count by itself.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+
+from syncd.content.compression import decompress
+from syncd.content.versions import Version
+from syncd.errors import ViewGone
+from syncd.protocol.limits import MAX_CHUNK_BYTES
+from syncd.store import View
+
+TYPE = "zones"
+_PAGE = 500
+"""Zones whose versions are read at once."""
+_MAX_DIFFERING_CHUNKS = 64
+"""Of a zone, old and new; some 8,000 records. What differs more is no small change."""
+
+
+class Stage(Enum):
+    """Where a zone, or a whole step, may fail."""
+
+    STAGE = "stage"
+    CHECK = "check"
+    ACTIVATE = "activate"
+    CONFIRM = "confirm"
+    ROLL_BACK = "roll back"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneChange:
+    """A zone that the server is to answer otherwise than now."""
+
+    name: str
+    old: int | None
+    """The serial that it answers now; None if it does not have the zone, or nobody knows."""
+    new: int | None
+    """The serial that it is to answer; None if the zone is to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A zone that the server does not answer as it should: at which stage, and why in words."""
+
+    zone: str
+    stage: Stage
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The records, as canonical lines, in which a zone's content differs from that before."""
+
+    removed: list[str]
+    added: list[str]
+
+
+class Step:
+    """The changes that lead to the view `goal`; see the module's top.
+
+    `before` is the view whose zones the server answers now, None if that is not known. `kept_back`
+    are zones that it does not answer as `before` has them, each with whether it has them at all.
+    `whole`: the changes are all zones there are, and whatever else the server has is to go.
+    """
+
+    def __init__(
+        self,
+        goal: View,
+        changes: Iterable[ZoneChange],
+        *,
+        before: View | None = None,
+        kept_back: dict[str, bool] | None = None,
+        whole: bool = False,
+    ) -> None:
+        self.goal = goal
+        self.whole = whole
+        self.changes = {change.name: change for change in changes}
+        self.failures: dict[str, Failure] = {}
+        self._failed: dict[str, ZoneChange] = {}
+        self._before = before
+        self._kept_back = kept_back or {}
+
+    def fail(self, zone: str, stage: Stage, message: str) -> None:
+        """Take a zone out of the step. What was is to stay, or to be restored."""
+        change = self.changes.pop(zone, None)
+        if change is not None:
+            self._failed[zone] = change
+            self.failures[zone] = Failure(zone, stage, message)
+
+    def failed_changes(self, *stages: Stage) -> list[ZoneChange]:
+        """Return the changes that failed, at one of these stages if any are given."""
+        return [
+            change
+            for name, change in self._failed.items()
+            if not stages or self.failures[name].stage in stages
+        ]
+
+    def coming(self) -> list[str]:
+        """Return the zones that get new content."""
+        return [name for name, change in self.changes.items() if change.new is not None]
+
+    def going(self) -> list[str]:
+        """Return the zones that are to go."""
+        return [name for name, change in self.changes.items() if change.new is None]
+
+    def changes_list(self) -> bool:
+        """Say whether the server is to have other zones than now."""
+        return self.whole or any(
+            change.old is None or change.new is None for change in self.changes.values()
+        )
+
+    def zones(self) -> Iterator[str]:
+        """Yield the names of all zones that the server is to have after the step, in order."""
+        absent = {name for name, has in self._kept_back.items() if not has}
+        absent -= self.changes.keys()
+        absent |= {name for name, change in self._failed.items() if change.old is None}
+        staying = {name for name, change in self._failed.items() if change.old is not None}
+        staying |= {name for name, has in self._kept_back.items() if has} - self.changes.keys()
+        wanted = (marked.name for marked in self.goal.marks([TYPE]))
+        return _merged(
+            (name for name in wanted if name not in absent and name not in staying), sorted(staying)
+        )
+
+    def contents(
+        self, names: Iterable[str] | None = None
+    ) -> Iterator[tuple[Version, Iterator[bytes]]]:
+        """Yield the new version and content of some zones, or of all that get new content."""
+        yield from self.goal.contents(self._versions(self.coming() if names is None else names))
+
+    def _versions(self, names: Iterable[str]) -> Iterator[Version]:
+        rest = iter(names)
+        while page := list(islice(rest, _PAGE)):
+            yield from self.goal.find(TYPE, page).values()
+
+    def difference(self, name: str) -> Difference | None:
+        """Return what changes in a zone that the server has; None if that is much, or not known.
+
+        Only chunks that differ are read. The lines are in the order of the content.
+        """
+        change = self.changes.get(name)
+        if self._before is None or change is None or change.old is None or name in self._kept_back:
+            return None
+        try:
+            old = self._before.find(TYPE, [name]).get(name)
+        except ViewGone:
+            return None
+        new = self.goal.find(TYPE, [name]).get(name)
+        if old is None or new is None or old.attribute("serial") != change.old:
+            return None
+        olds, news = old.chunk_digests(), new.chunk_digests()
+        gone = set(olds).difference(news)
+        come = set(news).difference(olds)
+        if len(gone) + len(come) > _MAX_DIFFERING_CHUNKS:
+            return None
+        before = self._lines(self._before, [digest for digest in olds if digest in gone])
+        after = self._lines(self.goal, [digest for digest in news if digest in come])
+        return Difference(_less(before, set(after)), _less(after, set(before)))
+
+    @staticmethod
+    def _lines(view: View, digests: list[bytes]) -> list[str]:
+        lines: list[str] = []
+        for body in view.bodies_in_order(digests):
+            lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
+        return lines
+
+
+def _less(lines: list[str], others: set[str]) -> list[str]:
+    """Return lines without those that are among `others`; a zone has no line twice."""
+    return [line for line in lines if line not in others]
+
+
+def _merged(names: Iterable[str], more: list[str]) -> Iterator[str]:
+    """Yield two ordered series as one."""
+    waiting = iter(more)
+    following = next(waiting, None)
+    for name in names:
+        while following is not None and following < name:
+            yield following
+            following = next(waiting, None)
+        yield name
+    while following is not None:
+        yield following
+        following = next(waiting, None)

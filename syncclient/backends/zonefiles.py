@@ -1,0 +1,157 @@
+"""The folder of zone files that a name server reads, changed by renames and restored by renames.
+
+    zones/NAME.zone        what the server reads
+    zones/.new/NAME.zone   staged: written and flushed, not yet looked at by the server
+    zones/.old/NAME.zone   what was before the step that is in hand; empty if there was no file
+
+`.old` is the way back, also for the next process if this one dies: it is emptied when a step is
+finished, and what stands in it at the start is put back. All files of the folder are ours.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from syncclient.backends.step import Step
+from syncclient.durable import flush_file_system, opened_folder
+from syncclient.folderstate import STATE, FolderState
+from syncclient.newfolder import NewFolder
+from syncclient.zonefile import holds_zone, write_zone_file
+from syncd.content.versions import Version
+from syncd.errors import file_failure
+from syncd.types.zone_files import SUFFIX, zone_file_name, zone_of_own_file
+
+_NEW, _OLD = ".new", ".old"
+_FEW_FILES = 16
+"""Files flushed one by one; of more, the file system is flushed at once."""
+
+
+class ZoneFiles:
+    """The folder; see the module's top. Methods block, and raise FileFailed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._new, self._old = path / _NEW, path / _OLD
+
+    def file(self, zone: str) -> Path:
+        """Return the file that the server reads."""
+        return self.path / zone_file_name(zone)
+
+    def staged_file(self, zone: str) -> Path:
+        """Return the file that waits to be put in place."""
+        return self._new / zone_file_name(zone)
+
+    def staged(self) -> set[str]:
+        """Return the zones whose files wait to be put in place."""
+        with _told():
+            return {zone_of_own_file(name) for name in os.listdir(self._new)}
+
+    def new_folder(self) -> Callable[[], NewFolder] | None:
+        """See Backend.new_folder."""
+        return None if self.path.exists() else lambda: NewFolder(self.path)
+
+    def recover(self) -> frozenset[str]:
+        """Put back what an interrupted step has replaced; return the zones that it was about."""
+        with _told():
+            if not self._old.exists():
+                return frozenset()
+            zones = [zone_of_own_file(name) for name in os.listdir(self._old)]
+            self.restore(zones)
+            return frozenset(zones)
+
+    def stage(self, step: Step) -> None:
+        """Write what is coming into `.new`; what is in place already is not written again."""
+        with _told():
+            self.path.mkdir(parents=True, exist_ok=True)
+            for folder in (self._new, self._old):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+            if step.whole and self._is_right(step):
+                return
+            self._write(step)
+
+    def _is_right(self, step: Step) -> bool:
+        """Say whether a bootstrap has put the whole folder there already."""
+        zones = step.goal.totals(["zones"])
+        return FolderState.read(self.path) == FolderState(step.goal.token, zones.fingerprint)
+
+    def _write(self, step: Step) -> None:
+        written = 0
+        with opened_folder(self._new) as folder:
+            for version, contents in self._missing(step):
+                flush = written < _FEW_FILES
+                name = zone_file_name(version.name)
+                write_zone_file(folder, name, version, contents, flush=flush)
+                written += 1
+            if written > _FEW_FILES:
+                flush_file_system(folder)
+
+    def _missing(self, step: Step) -> Iterator[tuple[Version, Iterator[bytes]]]:
+        for version, contents in step.contents():
+            if not step.whole or not holds_zone(self.file(version.name), version):
+                yield version, contents
+
+    def swap(self, step: Step) -> None:
+        """Put what is staged in place, and take out what goes; the way back is in `.old`."""
+        with _told(), opened_folder(self.path) as folder:
+            (self.path / STATE).unlink(missing_ok=True)
+            staged = set(os.listdir(self._new))
+            with opened_folder(self._new) as new, opened_folder(self._old) as old:
+                for zone in step.coming():
+                    if (name := zone_file_name(zone)) in staged:
+                        self._keep(name, folder, old)
+                        os.rename(name, name, src_dir_fd=new, dst_dir_fd=folder)
+                for name in self._surplus(step):
+                    with suppress(FileNotFoundError):
+                        os.rename(name, name, src_dir_fd=folder, dst_dir_fd=old)
+                os.fsync(old)
+            os.fsync(folder)
+
+    def _surplus(self, step: Step) -> Iterator[str]:
+        """Yield the files of zones that go; in a whole step, of all that are not its own."""
+        if not step.whole:
+            yield from map(zone_file_name, step.going())
+            return
+        wanted = {zone_file_name(zone) for zone in step.zones()}
+        for name in os.listdir(self.path):
+            if name.endswith(SUFFIX) and name not in wanted:
+                yield name
+
+    @staticmethod
+    def _keep(name: str, folder: int, old: int) -> None:
+        """Keep what is in place as the way back; an empty file says that there was nothing."""
+        try:
+            os.link(name, name, src_dir_fd=folder, dst_dir_fd=old)
+        except FileNotFoundError:
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT, dir_fd=old))
+
+    def restore(self, zones: Iterable[str]) -> None:
+        """Put back what was in place of these zones before the step."""
+        with _told(), opened_folder(self.path) as folder:
+            for zone in zones:
+                name = zone_file_name(zone)
+                kept = self._old / name
+                if kept.exists() and kept.stat().st_size:
+                    kept.rename(self.path / name)
+                else:
+                    (self.path / name).unlink(missing_ok=True)
+                    kept.unlink(missing_ok=True)
+            os.fsync(folder)
+
+    def finish(self) -> None:
+        """Forget the way back."""
+        with _told():
+            for folder in (self._new, self._old):
+                for name in os.listdir(folder):
+                    (folder / name).unlink()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Have what the system refuses raise FileFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise file_failure(error) from None
