@@ -99,14 +99,19 @@ class FileBackend(Backend):
         known = [name for name in coming if step.changes[name].old is not None]
         new = [name for name in coming if step.changes[name].old is None]
         wanted = known + (new if len(new) <= _CHECKED_NEW_ZONES else [])
-        waiting = iter(wanted)
+        await self.check_files(step, wanted)
+
+    async def check_files(self, step: Step, zones: list[str]) -> None:
+        """Check the staged files of some zones, one process each, as many at once as there are
+        cores."""
+        waiting = iter(zones)
 
         async def work() -> None:
             for zone in waiting:
                 await self._check_zone(step, zone)
 
         async with trio.open_nursery() as nursery:
-            for _ in range(min(len(wanted), os.cpu_count() or 1)):
+            for _ in range(min(len(zones), os.cpu_count() or 1)):
                 nursery.start_soon(work)
 
     async def _check_zone(self, step: Step, zone: str) -> None:

@@ -134,6 +134,7 @@ class ZoneFiles:
                 name = zone_file_name(zone)
                 kept = self._old / name
                 if kept.exists() and kept.stat().st_size:
+                    os.utime(kept)  # servers load what is newer than what they have loaded
                     kept.rename(self.path / name)
                 else:
                     (self.path / name).unlink(missing_ok=True)

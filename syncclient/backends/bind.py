@@ -1,0 +1,155 @@
+"""BIND 9: zone files, and an include with a zone statement for each.
+
+    include "FOLDER/zones.conf";     the one line that named.conf needs
+
+named is told by rndc: `reload ZONE` for a few zones, `reconfig` when the list has changed, and one
+`reload` for many: it looks at each file's time and loads what is newer.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from syncclient.backends.contract import ServerSettings, register
+from syncclient.backends.filebackend import FileBackend, Loading
+from syncclient.backends.step import Stage, Step
+from syncclient.backends.tools import Said, ToolTimedOut, command_server, run_tool
+from syncd.errors import ServerFailed, file_failure
+from syncd.settings import setting
+
+_SINGLE_CHECKS = 16
+"""Zones, up to how many are checked by named-checkzone; more by one named-checkconf for all."""
+_SINGLE_RELOADS = 16
+"""Zones, up to how many are reloaded by name."""
+_LOADED = re.compile(r"^zone (\S+)/IN: loaded serial [0-9]+", re.MULTILINE)
+_VERSION = re.compile(r"^version: (BIND )?(\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class BindSettings:
+    """Section [bind]."""
+
+    rndc: tuple[str, ...] = setting(
+        ("rndc",),
+        'How named is told, with options: ["rndc", "-c", "/etc/bind/rndc.conf"].',
+    )
+    named_checkzone: str = setting("named-checkzone", "Program that checks a zone's file.")
+    named_checkconf: str = setting(
+        "named-checkconf", "Program that checks the list of zones, and many zones at once."
+    )
+    zone_options: str = setting(
+        "",
+        "What stands in each zone's statement beside type and file, as "
+        '"allow-transfer { none; };".',
+    )
+
+
+class Bind(FileBackend):
+    """A named on this machine; see the module's top."""
+
+    name = "bind"
+    settings_kind = BindSettings
+    list_name = "zones.conf"
+
+    def __init__(self, settings: BindSettings, server: ServerSettings, folder: Path) -> None:
+        super().__init__(settings, server, folder)
+        self._settings = settings
+
+    async def describe(self) -> str:
+        said = await self._rndc(Stage.CONFIRM, "status")
+        found = _VERSION.search(said.text)
+        if said.status != 0 or found is None:
+            raise ServerFailed(Stage.CONFIRM.value, f"rndc status: {said.message}")
+        return f"BIND {found[2]}"
+
+    async def explain(self, zone: str) -> str:
+        said = await self._rndc(Stage.CONFIRM, "zonestatus", zone)
+        file = self.files.file(zone)
+        if said.status == 0 or not file.exists():
+            return said.message
+        try:
+            checked = await run_tool(
+                self.check_command(zone, file), timeout_s=self.server.tool_s, stage=Stage.CONFIRM
+            )
+        except ToolTimedOut as error:
+            return str(error)
+        return said.message if checked.status == 0 else checked.message
+
+    def check_command(self, zone: str, file: Path) -> Sequence[str]:
+        return [self._settings.named_checkzone, "-i", "local", zone, str(file)]
+
+    async def check_files(self, step: Step, zones: list[str]) -> None:
+        """Check a few zones each by itself; many by one process, and by itself only what that
+        does not load."""
+        if len(zones) > _SINGLE_CHECKS:
+            zones = await self._not_loaded(zones)
+        await super().check_files(step, zones)
+
+    async def _not_loaded(self, zones: list[str]) -> list[str]:
+        config = self.list.with_name("check.conf")
+        text = "".join(self._statement(zone, self.files.staged_file(zone)) for zone in zones)
+        await _write(config, text)
+        command = [self._settings.named_checkconf, "-z", str(config)]
+        try:
+            said = await run_tool(command, timeout_s=self.server.tool_s, stage=Stage.CHECK)
+        except ToolTimedOut:
+            return zones  # each is given its own time, and those that take too long are named
+        loaded = {name.lower().rstrip(".") + "." for name in _LOADED.findall(said.text)}
+        return [zone for zone in zones if zone not in loaded]
+
+    def list_text(self, zones: list[str]) -> str:
+        return "".join(self._statement(zone, self.files.file(zone)) for zone in zones)
+
+    def _statement(self, zone: str, file: Path) -> str:
+        options = f" {self._settings.zone_options}" if self._settings.zone_options else ""
+        return f"zone {_quoted(zone)} {{ type primary; file {_quoted(str(file))};{options} }};\n"
+
+    async def check_list(self, file: Path) -> None:
+        try:
+            said = await run_tool(
+                [self._settings.named_checkconf, str(file)],
+                timeout_s=self.server.tool_s,
+                stage=Stage.CHECK,
+            )
+        except ToolTimedOut as error:
+            raise ServerFailed(Stage.CHECK.value, str(error)) from None
+        if said.status != 0:
+            raise ServerFailed(Stage.CHECK.value, f"named-checkconf {file}: {said.message}")
+
+    async def load(self, loading: Loading) -> None:
+        if loading.step.whole or len(loading.changed) > _SINGLE_RELOADS:
+            await self._told("reload")
+            return
+        if loading.lists_differ:
+            await self._told("reconfig")
+        for zone in loading.changed:
+            said = await self._rndc(Stage.ACTIVATE, "reload", zone)
+            if said.status != 0:
+                loading.step.fail(zone, Stage.ACTIVATE, f"rndc reload: {said.message}")
+
+    async def _told(self, command: str) -> None:
+        said = await self._rndc(Stage.ACTIVATE, command)
+        if said.status != 0:
+            raise ServerFailed(Stage.ACTIVATE.value, f"rndc {command}: {said.message}")
+
+    async def _rndc(self, stage: Stage, *words: str) -> Said:
+        command = [*self._settings.rndc, *words]
+        return await command_server(command, timeout_s=self.server.tool_s, stage=stage)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+async def _write(path: Path, text: str) -> None:
+    try:
+        await trio.Path(path).write_text(text)
+    except OSError as error:
+        raise file_failure(error) from None
+
+
+register(Bind)

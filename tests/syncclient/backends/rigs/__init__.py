@@ -1,0 +1,7 @@
+"""A rig for each backend: the real server, and the backend set up for it."""
+
+from tests.syncclient.backends.rigs.bind import BindRig
+from tests.syncclient.backends.rigs.rig import Rig
+
+RIGS: tuple[type[Rig], ...] = (BindRig,)
+"""Each passes the whole suite; a new backend adds its own."""
