@@ -37,6 +37,14 @@ def canonical_rdata(rdclass: int, rdtype: int, tokens: Sequence[str], origin: st
     return " ".join([part for part in parts if part])
 
 
+def rdata_wire(rdclass: int, rdtype: int, tokens: Sequence[str]) -> bytes:
+    """The wire format of rdata, without compression; its names must be absolute.
+
+    Raises RdataError.
+    """
+    return _encode(rdclass, rdtype, tokens, ".")[1]
+
+
 def rdata_size(rdclass: int, rdtype: int, tokens: Sequence[str]) -> int:
     """The octets that canonical rdata has in wire format."""
     return len(_encode(rdclass, rdtype, tokens, ".")[1])

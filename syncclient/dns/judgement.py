@@ -1,0 +1,199 @@
+"""One answer beside the RRset that it should hold: the same, different in these words, or unseen.
+
+Nothing is taken for the same that was not compared: every record of the RRset, its TTL and its
+signatures. Where the answer comes from elsewhere than the zone (a referral, a zone below), only
+what it then has to hold is compared.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable
+
+from syncclient.dns.comparable import comparable_rdata
+from syncclient.dns.expectation import Place, Rrset, Unseen, is_below, signature_rrset
+from syncclient.dns.messages import (
+    CNAME,
+    DNAME,
+    DS,
+    IN,
+    NOERROR,
+    NS,
+    NSEC,
+    NXDOMAIN,
+    RCODES,
+    RRSIG,
+    Answer,
+    MessageError,
+    Record,
+)
+from syncd.content.zone.lexer import RecordError
+from syncd.content.zone.names import name_text, name_wire
+from syncd.content.zone.rdata import canonical_rdata
+from syncd.content.zone.record_types import TYPE_CODES, type_name
+
+_ADDRESSES = frozenset({TYPE_CODES["A"], TYPE_CODES["AAAA"]})
+_OF_THE_ZONE_ABOVE = frozenset({DS, NSEC})
+"""What a zone itself answers at its delegations (RFC 4035 section 2.6)."""
+_SHOWN_RECORDS = 3
+_SHOWN_CHARACTERS = 100
+_LABEL_BYTES = 16
+
+Finding = str | Unseen | Rrset | None
+"""A difference in words; why nothing is known; what to ask before more is known; or the same."""
+
+
+def judge(rrset: Rrset, answer: Answer, *, compare_ttl: bool = True) -> Finding:
+    """Compare what was answered to the question for an RRset with what should be."""
+    if answer.rcode not in (NOERROR, NXDOMAIN):
+        return RCODES.get(answer.rcode, f"RCODE {answer.rcode}")
+    try:
+        if not answer.authoritative:
+            return _judge_referral(rrset, answer, compare_ttl)
+        return _judge_answer(rrset, answer, compare_ttl)
+    except MessageError as error:
+        return f"the answer cannot be read: {error}"
+
+
+def _judge_answer(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
+    records = answer.answers()
+    if rrset.gone:
+        return _judge_gone(rrset, records, answer.message)
+    finding = _compare(rrset, records, answer.message, compare_ttl)
+    if not isinstance(finding, str):
+        return finding
+    at_cut = rrset.place is Place.AT_CUT and rrset.type not in _OF_THE_ZONE_ABOVE
+    if at_cut or rrset.place is Place.BELOW_CUT:
+        return Unseen.OTHER_ZONE
+    name = rrset.name.lower()
+    if any(r.type == DNAME and r.owner != name and is_below(name, r.owner) for r in records):
+        return Unseen.HIDDEN
+    if any(r.type == CNAME and r.owner == name for r in records) and rrset.type != CNAME:
+        return f"the name is an alias there; {finding}"
+    return finding
+
+
+def _judge_referral(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
+    _, authority, additional = answer.sections()
+    name = rrset.name.lower()
+    cut = next((record.owner for record in authority if record.type == NS), None)
+    apex = name_wire(rrset.zone, b"").lower()
+    if cut is None or cut == apex or not (is_below(name, cut) and is_below(cut, apex)):
+        return "not authoritative"
+    if rrset.gone:
+        return _judge_gone(rrset, [*authority, *additional], answer.message)
+    if rrset.place is Place.INSIDE or (rrset.type == DS and name == cut):
+        return f"is answered with a referral to {name_text(cut)}"
+    if rrset.type == NS and name == cut:
+        return _compare(rrset, authority, answer.message, compare_ttl)
+    if rrset.type in _ADDRESSES:
+        held, nothing = additional, Unseen.GLUE
+    else:
+        held, nothing = authority, Unseen.HIDDEN
+    if not any(record.owner == name and record.type == rrset.type for record in held):
+        return nothing
+    return _compare(rrset, held, answer.message, compare_ttl)
+
+
+def _judge_gone(rrset: Rrset, records: Iterable[Record], message: bytes) -> Finding:
+    found, _, _, _ = _matching(rrset, records, message)
+    left = found & rrset.rdatas
+    if rrset.beside:
+        return None if left else f"is still answered: {_shown(rrset.type, rrset.rdatas)}"
+    if not left:
+        return None
+    apex = name_wire(rrset.zone, b"").lower()
+    name = rrset.name.lower()
+    if name == apex:
+        return f"is still answered: {_shown(rrset.type, left)}"
+    label = secrets.token_hex(_LABEL_BYTES).encode()
+    beside = bytes((len(label),)) + label + rrset.name[1 + rrset.name[0] :]
+    return rrset._replace(name=beside, rdatas=frozenset(left), beside=True)
+
+
+def _matching(
+    rrset: Rrset, records: Iterable[Record], message: bytes
+) -> tuple[set[bytes], set[int], set[bytes], set[int]]:
+    """Return of an RRset in a message the data and TTLs, and those of its signatures."""
+    name, rdtype, covered = rrset.name.lower(), rrset.type, rrset.covered
+    found: set[bytes] = set()
+    ttls: set[int] = set()
+    signatures: set[bytes] = set()
+    signature_ttls: set[int] = set()
+    for owner, kind, rdclass, ttl, start, length in records:
+        if owner != name or rdclass != IN:
+            continue
+        if kind == rdtype:
+            data = comparable_rdata(message, start, length, kind)
+            if not covered or int.from_bytes(data[:2], "big") == covered:
+                found.add(data)
+                ttls.add(ttl)
+        elif kind == RRSIG and rrset.signatures:
+            data = comparable_rdata(message, start, length, kind)
+            if int.from_bytes(data[:2], "big") == rdtype:
+                signatures.add(data)
+                signature_ttls.add(ttl)
+    return found, ttls, signatures, signature_ttls
+
+
+def _compare(
+    rrset: Rrset, records: Iterable[Record], message: bytes, compare_ttl: bool
+) -> str | Rrset | None:
+    found, ttls, signatures, signature_ttls = _matching(rrset, records, message)
+    words = _differences(rrset.type, rrset.rdatas, found, rrset.ttl, ttls, compare_ttl)
+    if rrset.signatures and found:
+        if not signatures and not words:
+            # Not every server adds them to an answer; asked for, most show them.
+            return signature_rrset(
+                rrset.zone, rrset.owner, rrset.name, rrset.type, rrset.signatures,
+                rrset.signature_ttl,
+            )  # fmt: skip
+        words += [
+            f"RRSIG: {said}"
+            for said in _differences(
+                RRSIG, rrset.signatures, signatures, rrset.signature_ttl, signature_ttls,
+                compare_ttl,
+            )
+        ]  # fmt: skip
+    return "; ".join(words) or None
+
+
+def _differences(
+    rdtype: int,
+    expected: frozenset[bytes],
+    found: set[bytes],
+    ttl: int,
+    ttls: set[int],
+    compare_ttl: bool,
+) -> list[str]:
+    words = []
+    if found != expected:
+        if missing := expected - found:
+            words.append(f"missing {_shown(rdtype, missing)}")
+        if surplus := found - expected:
+            words.append(f"surplus {_shown(rdtype, surplus)}")
+    if compare_ttl and ttls and ttls != {ttl}:
+        others = ", ".join(map(str, sorted(ttls)))
+        words.append(f"TTL {others}, not {ttl}")
+    return words
+
+
+def _shown(rdtype: int, datas: Collection[bytes]) -> str:
+    texts = [_text(rdtype, data) for data in sorted(datas)[:_SHOWN_RECORDS]]
+    if len(datas) > _SHOWN_RECORDS:
+        texts.append(f"and {len(datas) - _SHOWN_RECORDS} more")
+    return ", ".join(texts)
+
+
+def _text(rdtype: int, data: bytes) -> str:
+    generic = ("\\#", str(len(data)), *([data.hex()] if data else []))
+    try:
+        text = canonical_rdata(IN, rdtype, generic, ".")
+    except RecordError:
+        text = " ".join(generic)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def type_text(rrset: Rrset) -> str:
+    """Return the type of an RRset as it is shown: of signatures with what they cover."""
+    if rrset.covered:
+        return f"RRSIG {type_name(rrset.covered)}"
+    return type_name(rrset.type)
