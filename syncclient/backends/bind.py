@@ -24,6 +24,8 @@ _SINGLE_CHECKS = 16
 """Zones, up to how many are checked by named-checkzone; more by one named-checkconf for all."""
 _SINGLE_RELOADS = 16
 """Zones, up to how many are reloaded by name."""
+_REFUSED_BY_NAMED = "' failed: "
+"""What rndc prints between the command and the reason when named has answered."""
 _LOADED = re.compile(r"^zone (\S+)/IN: loaded serial [0-9]+", re.MULTILINE)
 _VERSION = re.compile(r"^version: (BIND )?(\S+)", re.MULTILINE)
 
@@ -136,8 +138,13 @@ class Bind(FileBackend):
             raise ServerFailed(Stage.ACTIVATE.value, f"rndc {command}: {said.message}")
 
     async def _rndc(self, stage: Stage, *words: str) -> Said:
+        """Run rndc. Raises ServerFailed if it does not get through to named; what named itself
+        refuses is for the caller."""
         command = [*self._settings.rndc, *words]
-        return await command_server(command, timeout_s=self.server.tool_s, stage=stage)
+        said = await command_server(command, timeout_s=self.server.tool_s, stage=stage)
+        if said.status != 0 and _REFUSED_BY_NAMED not in said.text:
+            raise ServerFailed(stage.value, f"rndc {words[0]}: {said.message}")
+        return said
 
 
 def _quoted(text: str) -> str:

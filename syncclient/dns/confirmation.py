@@ -55,17 +55,23 @@ async def confirm_records(
     zones_below: Collection[str] = (),
     limits: AskLimits = DEFAULT_LIMITS,
     compare_ttl: bool = True,
+    whole: bool = True,
 ) -> Confirmation:
     """Ask a server for the RRsets that canonical lines of a zone hold, and compare the answers.
 
     `lines`, in any order, hold whole RRsets: what else is answered for their owner and type is a
-    difference. `gone` are records none of which may be answered any more. `zones_below` are zones
-    of the same server below this one, which answers for what they hold. Raises ConnectionFailed
-    if the server is not there, InvalidContent for what is no canonical line.
+    difference, unless `whole` is False. `gone` are records none of which may be answered any more.
+    `zones_below` are zones of the same server below this one, which answers for what they hold.
+    Raises ConnectionFailed if the server is not there, InvalidContent for what is no canonical
+    line.
     """
     present, unseen = expected_rrsets(zone, lines)
     removed, unseen_gone = expected_rrsets(zone, gone, gone=True)
-    asked = {(rrset.name.lower(), rrset.type, rrset.covered) for rrset in present}
+    if whole:
+        asked = {(rrset.name.lower(), rrset.type, rrset.covered) for rrset in present}
+    else:
+        asked = set()
+        present = [rrset._replace(partial=True) for rrset in present]
     rrsets = [
         *present,
         *(one for one in removed if (one.name.lower(), one.type, one.covered) not in asked),

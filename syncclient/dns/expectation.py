@@ -62,6 +62,8 @@ class Rrset(NamedTuple):
     """Of type RRSIG: only records that cover this type are meant."""
     gone: bool = False
     """None of the data may be answered any more."""
+    partial: bool = False
+    """These are some of the records only: what else is answered is no difference."""
     beside: bool = False
     """Gone, and `name` is one beside it that never was: the same data there is a wildcard's."""
 

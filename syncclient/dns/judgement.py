@@ -138,6 +138,9 @@ def _compare(
     rrset: Rrset, records: Iterable[Record], message: bytes, compare_ttl: bool
 ) -> str | Rrset | None:
     found, ttls, signatures, signature_ttls = _matching(rrset, records, message)
+    if rrset.partial:
+        found &= rrset.rdatas
+        signatures &= rrset.signatures
     words = _differences(rrset.type, rrset.rdatas, found, rrset.ttl, ttls, compare_ttl)
     if rrset.signatures and found:
         if not signatures and not words:

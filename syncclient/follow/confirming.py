@@ -4,20 +4,23 @@ Each changed zone's serial, until it is right or time is up, and then a sample o
 ones first.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 import trio
 
 from syncclient.backends import Backend, Stage, Step
-from syncclient.dns import AskLimits, DnsServer, ask_serials, confirm_records
-from syncd.errors import ServerFailed
+from syncclient.backends.step import TYPE
+from syncclient.dns import DnsServer, ask_serials, confirm_records
+from syncd.errors import ConnectionFailed, ServerFailed
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.001, 0.25
 _PROBED = 16
 """Zones that are asked first, of many: as long as none of them is right, the rest is left alone."""
 _EXPLAINED = 20
 """Zones, up to how many the tools are asked why."""
+_SHOWN = 3
+"""Records that are named of those that are not answered."""
 
 
 class Confirmer:
@@ -26,26 +29,20 @@ class Confirmer:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._server = DnsServer.parse(backend.server.address)
-        self._limits = AskLimits()
 
     async def serials(self, zones: Collection[str]) -> dict[str, int]:
         """Return the serials that the server answers now; a zone it does not have is missing.
 
         Raises ServerFailed if it does not answer at all.
         """
-        found: dict[str, int] = {}
-        silent = 0
-        async for answer in ask_serials(self._server, zones, limits=self._limits):
-            if answer.serial is not None:
-                found[answer.zone] = answer.serial
-            silent += answer.silent
-        if silent and silent == len(zones):
+        try:
+            answers = await ask_serials(self._server, zones)
+        except ConnectionFailed as error:
             raise ServerFailed(
                 Stage.CONFIRM.value,
-                f"no answer over DNS from {self._server}; is it running, and does [server] address "
-                "say where?",
-            )
-        return found
+                f"{error}; is it running, and does [server] address say where it answers?",
+            ) from None
+        return {answer.zone: answer.serial for answer in answers if answer.serial is not None}
 
     async def confirm(self, step: Step) -> None:
         """Have the zones fail that the server does not answer as the step has them."""
@@ -64,7 +61,12 @@ class Confirmer:
         patience = _Patience(self._backend.server.confirm_s)
         while True:
             for zones in _probe_and_rest(list(remaining)):
-                answers = await self.serials(zones)
+                try:
+                    answers = await self.serials(zones)
+                except ServerFailed:
+                    if patience.is_over():
+                        raise
+                    break  # it may be too busy with loading what it was told to
                 right = [zone for zone in zones if answers.get(zone) == remaining[zone]]
                 for zone in right:
                     del remaining[zone]
@@ -97,14 +99,18 @@ class Confirmer:
         for zone in self._sampled_zones(step):
             if room <= 0:
                 return
-            present, absent = await trio.to_thread.run_sync(_sample, step, zone, room)
-            room -= len(present) + len(absent)
-            wrong = await confirm_records(self._server, zone, present, absent, limits=self._limits)
-            if wrong:
-                step.fail(zone, Stage.CONFIRM, "; ".join(str(one) for one in wrong[:3]))
+            sample = await trio.to_thread.run_sync(_sample, step, zone, room)
+            room -= len(sample.present) + len(sample.absent)
+            found = await confirm_records(
+                self._server, zone, sample.present, gone=sample.absent,
+                zones_below=sample.zones_below, whole=False,
+            )  # fmt: skip
+            if not found.proven:
+                said = "; ".join(str(one) for one in found.differences[:_SHOWN])
+                step.fail(zone, Stage.CONFIRM, f"the server does not answer its records: {said}")
 
     @staticmethod
-    def _sampled_zones(step: Step) -> Iterable[str]:
+    def _sampled_zones(step: Step) -> list[str]:
         """Return zones of a step, those spread evenly over many."""
         coming = step.coming()
         return coming[:: max(1, len(coming) // _PROBED)]
@@ -118,16 +124,42 @@ def _probe_and_rest(zones: list[str]) -> Iterator[list[str]]:
         yield [zone for number, zone in enumerate(zones) if number % apart]
 
 
-def _sample(step: Step, zone: str, room: int) -> tuple[list[str], list[str]]:
-    """Return records of a zone that the server must have, and some that it must not have."""
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Records of a zone that the server must have, and some that it must not have any more."""
+
+    present: list[str]
+    absent: list[str]
+    zones_below: list[str]
+    """Zones of the same server that answer for some of them."""
+
+
+def _sample(step: Step, zone: str, room: int) -> _Sample:
     difference = step.difference(zone)
-    if difference is not None:
-        added = difference.added[:room]
-        return added, difference.removed[: room - len(added)]
+    if difference is None:
+        present, absent = _first_records(step, zone)[:room], []
+    else:
+        present = difference.added[:room]
+        absent = difference.removed[: room - len(present)]
+    between = {name for line in (*present, *absent) for name in _names_between(line, zone)}
+    below = step.goal.find(TYPE, sorted(between)) if between else {}
+    return _Sample(present, absent, list(below))
+
+
+def _first_records(step: Step, zone: str) -> list[str]:
+    """Return the SOA record of a zone, and the first one behind it."""
     for _, contents in step.contents([zone]):
-        lines = next(contents, b"") + next(contents, b"")
-        return list(islice(lines.decode("ascii").splitlines(), min(room, 2))), []
-    return [], []
+        head = next(contents, b"") + next(contents, b"")
+        return head.decode("ascii").splitlines()[:2]
+    return []
+
+
+def _names_between(line: str, zone: str) -> Iterator[str]:
+    """Yield the owner of a line and the names above it, down to the zone, but not that."""
+    name = line.partition(" ")[0].lower()
+    while name != zone and name.endswith(zone):
+        yield name
+        name = name.partition(".")[2]
 
 
 class _Patience:

@@ -29,10 +29,13 @@ def view_before(store: Store, active: Active | None) -> View | None:
 def step_between(
     store: Store, goal: View, active: Active, before: View, touched: Iterable[str]
 ) -> Step | None:
-    """Return the step from `before` to `goal`; None if gc has just passed `before`.
+    """Return the step from `before` to `goal`; None if that cannot be told: gc has just passed
+    `before`, or `goal` lies before it.
 
     `touched` are zones to be loaded again although they have not changed.
     """
+    if goal.token.seq < before.token.seq:
+        return None
     refused = active.refused
     changes: dict[str, ZoneChange] = {}
     try:
