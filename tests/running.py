@@ -88,19 +88,25 @@ class RunningDaemon:
     def __init__(self, store: Store, **options: Any) -> None:
         """`options` are those of Daemon, and limits."""
         own = {name: options.pop(name) for name in ("tls", "hide_user_names") if name in options}
-        self.daemon = Daemon(store, Limits(**options), **own)
+        self._make = lambda: Daemon(store, Limits(**options), **own)
         self.host = "127.0.0.1"
         self.port = 0
+
+    def __enter__(self) -> "RunningDaemon":
+        self.restart()
+        return self
+
+    def restart(self) -> None:
+        """Start a daemon; one that takes the place of another listens where that did."""
+        self.daemon = self._make()
+        self._listens = False
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> "RunningDaemon":
         self._thread.start()
         self._ready.wait(10)
-        if not self.port:
+        if not self._listens:
             raise RuntimeError("the daemon does not start") from self._error
-        return self
 
     def __exit__(
         self,
@@ -143,8 +149,9 @@ class RunningDaemon:
     async def _serve(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
         with trio.CancelScope() as self._scope:
-            await self.daemon.run(self.host, 0, ready=self._take_port)
+            await self.daemon.run(self.host, self.port, ready=self._take_port)
 
     def _take_port(self, listeners: list[trio.SocketListener]) -> None:
         self.port = listeners[0].socket.getsockname()[1]
+        self._listens = True
         self._ready.set()

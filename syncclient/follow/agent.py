@@ -12,7 +12,6 @@ by the next one, a name server that is down is waited for.
 """
 
 import math
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -214,7 +213,7 @@ class Agent:
         if trio.current_time() < self._next_collection:
             return
         self._next_collection = trio.current_time() + _COLLECT_S
-        since = int(time.time() - self._settings.keep_days * _DAY_S)
+        since = int(self._store.now() - self._settings.keep_days * _DAY_S)
         try:
             await trio.to_thread.run_sync(lambda: self._store.collect(keep_since=since))
         except SyncError as error:

@@ -1,0 +1,278 @@
+"""An agent between real daemons and a folder of zone files."""
+
+import stat
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from syncclient.access import PASSWORD_VARIABLE, Access
+from syncclient.address import Address
+from syncclient.backends import ServerSettings
+from syncclient.backends.files import Files, FilesSettings
+from syncclient.follow.agent import Agent
+from syncclient.follow.config import ReplicaSection
+from syncclient.tls import ClientTls
+from syncd.content.fleet import ServerRow, ServerState, judge
+from syncd.store import Store
+from syncd.types import Role
+from tests.running import PASSWORD, RunningDaemon, put
+from tests.store.objects import new_store
+from tests.syncclient.link import add_user, synchronise
+
+NAME = "ns2"
+ZONE = """\
+{name} 60 IN SOA ns1.{name} hostmaster.{name} {serial} 7200 3600 1209600 60
+{name} 60 IN NS ns1.{name}
+ns1.{name} 60 IN A 192.0.2.{serial}
+"""
+
+pytestmark = pytest.mark.usefixtures("password")
+
+
+@pytest.fixture
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path, "source") as store:
+        add_user(store)
+        add_user(store, Role.REPLICA, "agent")
+        add_user(store, Role.OPERATOR, "alice")
+        put_zone(store, "a.example.", 1)
+        yield store
+
+
+@pytest.fixture
+def replica(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path, "replica") as store:
+        yield store
+
+
+def put_zone(store: Store, name: str, serial: int) -> None:
+    put(store, "zones", name, ZONE.format(name=name, serial=serial))
+
+
+def zone_files(tmp_path: Path) -> dict[str, str]:
+    """Return the first address in each zone file of the agent's folder."""
+    found = (tmp_path / "agent" / "zones").glob("*.zone")
+    return {file.name: file.read_text().split()[-1] for file in found}
+
+
+def script(path: Path, text: str) -> tuple[str, ...]:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return (str(path),)
+
+
+def make_agent(
+    tmp_path: Path,
+    store: Store,
+    *daemons: RunningDaemon,
+    command: tuple[str, ...] = (),
+    **settings: Any,
+) -> Agent:
+    folder = tmp_path / "agent"
+    folder.mkdir(exist_ok=True)
+    return Agent(
+        store,
+        Files(FilesSettings(command=command), ServerSettings(tool_s=10.0), folder),
+        name=NAME,
+        sources=tuple(
+            Access(Address.parse(daemon.address("agent")), ClientTls()) for daemon in daemons
+        ),
+        settings=ReplicaSection(
+            **{"poll_s": 0.2, "longest_wait_s": 0.2, "return_s": 0.3, **settings}
+        ),
+    )
+
+
+@asynccontextmanager
+async def running(agent: Agent) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(agent.run)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def come(happened: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until something has happened."""
+    with trio.fail_after(timeout_s):
+        while not happened():
+            await trio.sleep(0.01)
+
+
+def row(source: Store) -> ServerRow | None:
+    fleet = source.fleet()
+    rows = [judge(kept, fleet.source, source.now()) for kept in fleet.kept]
+    return rows[0] if rows else None
+
+
+def is_in(source: Store, state: ServerState) -> Callable[[], bool]:
+    def happened() -> bool:
+        found = row(source)
+        return found is not None and found.state is state
+
+    return happened
+
+
+def test_a_new_agent_bootstraps_and_then_follows_each_commit(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon)):
+            await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"})
+            put_zone(source, "a.example.", 2)
+            put_zone(source, "b.example.", 1)
+            await come(
+                lambda: (
+                    zone_files(tmp_path)
+                    == {"a.example.zone": "192.0.2.2", "b.example.zone": "192.0.2.1"}
+                )
+            )
+            await come(is_in(source, ServerState.IN_SYNC))
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+    found = row(source)
+    assert found is not None
+    assert (found.name, found.backend, found.zones) == (NAME, "files", 2)
+
+
+def test_an_agent_goes_to_the_next_source_and_comes_back_to_the_first(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    with new_store(tmp_path, "second") as second:
+        synchronise(source, second)
+
+        async def follow(preferred: RunningDaemon, other: RunningDaemon) -> None:
+            async with running(make_agent(tmp_path, replica, preferred, other)):
+                await come(lambda: row(source) is not None)
+                await trio.to_thread.run_sync(preferred.stop)
+                await come(lambda: row(second) is not None)
+                put_zone(source, "a.example.", 3)
+                preferred.restart()
+                await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.3"})
+
+        with RunningDaemon(source) as preferred, RunningDaemon(second) as other:
+            trio.run(follow, preferred, other)
+
+
+def test_a_source_that_is_behind_is_not_followed(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    with new_store(tmp_path, "behind") as behind:
+        synchronise(source, behind)
+        put_zone(source, "a.example.", 5)
+        synchronise(source, replica, types="zones")
+
+        async def follow(daemon: RunningDaemon) -> None:
+            async with running(make_agent(tmp_path, replica, daemon)):
+                await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.5"})
+                await trio.sleep(0.5)
+                assert zone_files(tmp_path) == {"a.example.zone": "192.0.2.5"}
+            assert row(behind) is None
+
+        with RunningDaemon(behind) as daemon:
+            trio.run(follow, daemon)
+
+
+def test_what_the_store_holds_is_served_even_if_no_source_is_there(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    synchronise(source, replica, types="zones")
+    with RunningDaemon(source) as daemon:
+        pass  # its port is nobody's now
+
+    async def follow() -> None:
+        async with running(make_agent(tmp_path, replica, daemon)):
+            await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"})
+
+    trio.run(follow)
+
+
+def test_a_name_server_that_fails_is_reported_and_tried_again(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    command = script(tmp_path / "load", f'if [ -e "{broken}" ]; then echo no power; exit 1; fi')
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, command=command)):
+            await come(is_in(source, ServerState.FAILED))
+            found = row(source)
+            assert found is not None
+            assert "no power" in found.reason
+            assert zone_files(tmp_path) == {}
+            broken.unlink()
+            await come(is_in(source, ServerState.IN_SYNC))
+            assert zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"}
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def test_a_suspiciously_large_change_waits_for_a_person(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    for number in range(20):
+        put_zone(source, f"z{number}.example.", 1)
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon)):
+            await come(is_in(source, ServerState.IN_SYNC))
+            await trio.to_thread.run_sync(daemon.stop)
+            for number in range(20):
+                source.remove("zones", f"z{number}.example.", author="test")
+            daemon.restart()
+            await come(is_in(source, ServerState.FAILED))
+            found = row(source)
+            assert found is not None
+            assert "30%" in found.reason
+            assert len(zone_files(tmp_path)) == 21
+        async with running(make_agent(tmp_path, replica, daemon, allow_large_change=True)):
+            await come(lambda: len(zone_files(tmp_path)) == 1)
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def test_an_agent_that_is_told_to_stop_finishes_its_step(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    command = script(tmp_path / "load", f'touch "{begun}"; sleep 0.5; touch "{ended}"')
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, command=command)):
+            await come(begun.exists)
+        assert ended.exists()
+        assert (tmp_path / "agent" / "active.json").exists()
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def test_what_is_older_than_it_is_kept_is_collected(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    replica.now = lambda: time.time() - 3600
+    synchronise(source, replica, types="zones")
+    put_zone(source, "a.example.", 2)
+    synchronise(source, replica, types="zones")
+    assert replica.clock().floor < replica.clock().seq
+    replica.now = time.time
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, keep_days=0.0)):
+            await come(lambda: replica.clock().floor == replica.clock().seq)
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
