@@ -25,8 +25,10 @@ DIFFERS_STATUS = 10
 Row = Sequence[Any]
 
 _WRAPPED_LINES = 3
-_LEAST_WRAPPED_CHARACTERS = 24
+_LEAST_WRAPPED_CHARACTERS, _LEAST_SHOWN_CHARACTERS = 24, 200
 _BETWEEN_COLUMNS = 2
+_BESIDE_HEADS = 2
+"""Of blanks that tabulate leaves beside a head."""
 
 
 def print_table(
@@ -35,7 +37,7 @@ def print_table(
     """Print rows as a table, or as a JSON array of objects with the columns as keys.
 
     `wrap` names the column of long texts: on a terminal its cells are wrapped to what the other
-    columns leave of the width, and cut after three lines.
+    columns leave of the width, and cut where they are longer than some lines of it.
     """
     if as_json:
         _say_json([dict(zip(columns, row, strict=True)) for row in rows])
@@ -43,31 +45,37 @@ def print_table(
     from tabulate import tabulate
 
     shown = [[printable(cell) for cell in row] for row in rows]
-    widths: list[int | None] = [None] * len(columns)
-    if wrap is not None and sys.stdout.isatty():
+    widths: list[int | None] | None = None
+    terminal = terminal_width()
+    if wrap is not None and terminal is not None and shown:
         at = columns.index(wrap)
-        widths[at] = width = _width_left(columns, shown, at)
+        width = max(_LEAST_WRAPPED_CHARACTERS, terminal - _width_beside(columns, shown, at))
+        widths = [width if column == wrap else None for column in columns]
         for cells in shown:
-            cells[at] = _cut(cells[at], _WRAPPED_LINES * width)
+            cells[at] = _cut(cells[at], max(_WRAPPED_LINES * width, _LEAST_SHOWN_CHARACTERS))
     click.echo(
         tabulate(
             shown,
             headers=columns,
             tablefmt="simple",
             disable_numparse=True,
-            maxcolwidths=widths if shown else None,
+            maxcolwidths=widths,
         )
     )
 
 
-def _width_left(columns: Sequence[str], shown: Sequence[Sequence[str]], at: int) -> int:
-    """Return how many characters of a terminal's line the columns but one leave for that."""
-    others = sum(
-        max(len(head), *(len(cells[other]) for cells in shown), 0) + _BETWEEN_COLUMNS
+def terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has; None if the output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _width_beside(columns: Sequence[str], shown: Sequence[Sequence[str]], at: int) -> int:
+    """Return how many characters of a line all columns but one take."""
+    return sum(
+        max([len(head) + _BESIDE_HEADS, *(len(cells[other]) for cells in shown)]) + _BETWEEN_COLUMNS
         for other, head in enumerate(columns)
         if other != at
     )
-    return max(_LEAST_WRAPPED_CHARACTERS, shutil.get_terminal_size().columns - others)
 
 
 def _cut(text: str, characters: int) -> str:

@@ -11,12 +11,13 @@ from syncclient.cli.access import Access
 from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncd.content.fleet import COLUMNS, ServerRow, ServerState
-from syncd.output import DIFFERS_STATUS, clear_screen, print_table, say, span_text
+from syncd.output import DIFFERS_STATUS, clear_screen, print_table, say, span_text, terminal_width
 
 _WATCH_S = 2.0
-_COLUMNS = (
-    "server", "state", "reason", "backend", "version", "behind", "seen", "changed", "took",
-)  # fmt: skip
+_SHOWN = ("server", "state", "behind", "seen", "changed", "took", "backend", "version", "reason")
+"""What may be long stands last."""
+_NARROW_SHOWN = ("server", "state", "behind", "seen", "reason")
+_NARROW_CHARACTERS = 120
 
 
 def show_servers(access: Access, states: Sequence[ServerState], as_json: bool) -> int:
@@ -66,7 +67,11 @@ def _print(rows: Sequence[ServerRow], states: Sequence[ServerState], as_json: bo
     if as_json:
         print_table(COLUMNS, [row.cells() for row in rows], as_json=True)
     elif rows:
-        print_table(_COLUMNS, [_cells(row) for row in rows], as_json=False, wrap="reason")
+        width = terminal_width()
+        narrow = width is not None and width < _NARROW_CHARACTERS
+        columns = _NARROW_SHOWN if narrow else _SHOWN
+        shown = [[cells[column] for column in columns] for cells in map(_cells, rows)]
+        print_table(columns, shown, as_json=False, wrap="reason")
         counts = Counter(row.state for row in rows)
         listed = ", ".join(f"{counts[state]} {state}" for state in ServerState if counts[state])
         say(f"{len(rows)} {'server' if len(rows) == 1 else 'servers'}: {listed}")
@@ -79,13 +84,18 @@ def _print(rows: Sequence[ServerRow], states: Sequence[ServerState], as_json: bo
         )
 
 
-def _cells(row: ServerRow) -> tuple[str, ...]:
-    return (
-        row.name, row.state.value, row.reason or "-", row.backend, row.version or "-", _behind(row),
-        f"{span_text(row.seen_s)} ago",
-        "-" if row.changed_s is None else f"{span_text(row.changed_s)} ago",
-        "-" if row.took_ms is None else _took(row.took_ms),
-    )  # fmt: skip
+def _cells(row: ServerRow) -> dict[str, str]:
+    return {
+        "server": row.name,
+        "state": row.state.value,
+        "behind": _behind(row),
+        "seen": f"{span_text(row.seen_s)} ago",
+        "changed": "-" if row.changed_s is None else f"{span_text(row.changed_s)} ago",
+        "took": "-" if row.took_ms is None else _took(row.took_ms),
+        "backend": row.backend,
+        "version": row.version or "-",
+        "reason": row.reason or "-",
+    }
 
 
 def _behind(row: ServerRow) -> str:
