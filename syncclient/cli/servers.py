@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import trio
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncd.content.fleet import COLUMNS, ServerRow, ServerState

@@ -8,6 +8,8 @@ import pytest
 from syncd.content.fleet import COLUMNS
 from syncd.store import Store
 from syncd.store import reports as store_reports
+from syncd.store.clock import lock_clock
+from syncd.store.engine import WRITE
 from tests.running import EPOCH, EXAMPLE_NET, FixedClock, RunningDaemon, logged, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
@@ -121,6 +123,20 @@ def test_reports_make_no_commit_and_wake_no_watcher(
     assert agent.is_silent(0.6), "longer than the daemon takes to see others' commits"
     assert (source_store.clock(), source_store.log()) == before
     assert list(source_store.fsck()) == []
+
+
+def test_reports_that_wait_for_a_long_write_leave_the_readers_their_threads(
+    connect: Connect, source_store: Store
+) -> None:
+    agents = [connect("ns2") for _ in range(12)]
+    bob = connect("bob")
+    with source_store.engine.execution_options(**WRITE).begin() as long_write:
+        lock_clock(long_write)
+        for number, agent in enumerate(agents):
+            agent.send(f"SYNC servers|report|ns{number}|{NEEDED}")
+        assert agents[0].is_silent()
+        assert bob.listing("SYNC zones|list") == ["example.com.", "example.net."]
+    assert [agent.line() for agent in agents] == [f"200 ns{at}|applied" for at in range(12)]
 
 
 def test_a_frozen_source_takes_reports(connect: Connect) -> None:
