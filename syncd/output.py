@@ -7,6 +7,7 @@ steers a terminal, hides text or turns its direction.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -23,16 +24,62 @@ DIFFERS_STATUS = 10
 
 Row = Sequence[Any]
 
+_WRAPPED_LINES = 3
+_LEAST_WRAPPED_CHARACTERS, _LEAST_SHOWN_CHARACTERS = 24, 200
+_BETWEEN_COLUMNS = 2
+_BESIDE_HEADS = 2
+"""Of blanks that tabulate leaves beside a head."""
 
-def print_table(columns: Sequence[str], rows: Iterable[Row], *, as_json: bool) -> None:
-    """Print rows as a table, or as a JSON array of objects with the columns as keys."""
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Row], *, as_json: bool, wrap: str | None = None
+) -> None:
+    """Print rows as a table, or as a JSON array of objects with the columns as keys.
+
+    `wrap` names the column of long texts: on a terminal its cells are wrapped to what the other
+    columns leave of the width, and cut where they are longer than some lines of it.
+    """
     if as_json:
         _say_json([dict(zip(columns, row, strict=True)) for row in rows])
         return
     from tabulate import tabulate
 
     shown = [[printable(cell) for cell in row] for row in rows]
-    click.echo(tabulate(shown, headers=columns, tablefmt="simple", disable_numparse=True))
+    widths: list[int | None] | None = None
+    terminal = terminal_width()
+    if wrap is not None and terminal is not None and shown:
+        at = columns.index(wrap)
+        width = max(_LEAST_WRAPPED_CHARACTERS, terminal - _width_beside(columns, shown, at))
+        widths = [width if column == wrap else None for column in columns]
+        for cells in shown:
+            cells[at] = _cut(cells[at], max(_WRAPPED_LINES * width, _LEAST_SHOWN_CHARACTERS))
+    click.echo(
+        tabulate(
+            shown,
+            headers=columns,
+            tablefmt="simple",
+            disable_numparse=True,
+            maxcolwidths=widths,
+        )
+    )
+
+
+def terminal_width() -> int | None:
+    """Return how many characters a line of the terminal has; None if the output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _width_beside(columns: Sequence[str], shown: Sequence[Sequence[str]], at: int) -> int:
+    """Return how many characters of a line all columns but one take."""
+    return sum(
+        max([len(head) + _BESIDE_HEADS, *(len(cells[other]) for cells in shown)]) + _BETWEEN_COLUMNS
+        for other, head in enumerate(columns)
+        if other != at
+    )
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 4] + " ..."
 
 
 def print_record(record: dict[str, Any], *, as_json: bool) -> None:
@@ -75,12 +122,26 @@ def time_text(seconds: int | float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def span_text(seconds: int) -> str:
+    """Return a span in its largest unit: seconds, minutes, hours or days, rounded down."""
+    for unit_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds // unit_s} {unit}"
+    return f"{seconds} s"
+
+
 def bytes_text(count: int) -> str:
     """Return a number of bytes, in KB or MB from 10,000 on."""
     for limit, unit in ((10_000_000, "MB"), (10_000, "KB")):
         if count >= limit:
             return f"{count / (limit // 10):.1f} {unit}"
     return f"{count} B"
+
+
+def clear_screen() -> bool:
+    """Begin a terminal's screen anew; elsewhere do nothing, and return False."""
+    click.clear()
+    return sys.stdout.isatty()
 
 
 def warn(program: str, text: str) -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd import output
 from syncd.errors import StoreError
-from syncd.output import print_record, print_table, printable, run_command, say
+from syncd.output import print_record, print_table, printable, run_command, say, span_text
 
 ROOT = Path(__file__).parents[1]
 NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202eexe.txt\u200b\x7f\udcff"
@@ -74,3 +75,28 @@ def test_what_fails_because_of_an_interruption_is_one(
             raise StoreError("connection in transaction status ACTIVE") from None
 
     assert run_command("syncd", command, []) == status
+
+
+def test_a_long_cell_is_wrapped_on_a_terminal_and_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("ns1", "no room " * 60), ("ns2", "-")]
+    print_table(("server", "reason"), rows, as_json=False, wrap="reason")
+    assert capsys.readouterr().out.count("no room") == 60, "whole, where there is no terminal"
+    monkeypatch.setattr(output, "terminal_width", lambda: 50)
+    print_table(("server", "reason"), rows, as_json=False, wrap="reason")
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 50
+    assert shown.count("room") == 24, "of 200 characters"
+    assert shown.count("...") == 1
+    print_table(("server", "reason"), [], as_json=False, wrap="reason")
+    print_table(("server", "reason"), rows, as_json=True, wrap="reason")
+    assert capsys.readouterr().out.count("no room") == 60, "whole, as JSON"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "119 min"), (7200, "2 h"), (172800, "2 d")],
+)
+def test_a_span_has_one_unit(seconds: int, shown: str) -> None:
+    assert span_text(seconds) == shown

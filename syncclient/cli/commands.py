@@ -12,6 +12,7 @@ from syncclient.cli.access import connection_options
 from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncd import __version__
+from syncd.content.fleet import ServerState
 from syncd.content.tokens import Token
 from syncd.errors import IllegalValue
 from syncd.output import say, warn
@@ -175,6 +176,34 @@ def verify(access: Access, store_url: str | None, types: str, as_json: bool) -> 
     from syncclient.cli.comparison import show_verification
 
     return show_verification(access, store_url, types, as_json)
+
+
+@syncclient.command()
+@connection_options
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in ServerState]),
+    help="Only those in this state; may be given again.",
+)
+@click.option("--watch", is_flag=True, help="Stay, and show it anew until interrupted.")
+@click.option("--forget", metavar="NAME", help="Take a server that is gone off the list.")
+@json_option
+def servers(
+    access: Access, states: tuple[str, ...], watch: bool, forget: str | None, as_json: bool
+) -> int:
+    """List the name servers behind the agents, and how they stand to the source, worst first."""
+    from syncclient.cli.servers import forget_server, show_servers, watch_servers
+
+    if forget is not None:
+        forget_server(access, forget)
+        return 0
+    chosen = [ServerState(state) for state in states]
+    if watch:
+        watch_servers(access, chosen, as_json)
+        return 0
+    return show_servers(access, chosen, as_json)
 
 
 @syncclient.command()

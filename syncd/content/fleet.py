@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from syncd.content.reports import Outcome, ServerReport
+from syncd.content.reports import Outcome, ServerReport, parse_fingerprint
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import IllegalValue
+from syncd.protocol.fields import number_argument
 
 MISSED_REPORTS = 3
 """After so many reports that did not come, a server counts as unreachable."""
@@ -115,7 +116,8 @@ class ServerRow:
 
     @classmethod
     def from_fields(cls, fields: Sequence[str]) -> "ServerRow":
-        """Return the row of a listing's line. Raises IllegalValue, ValueError."""
+        """Return the row of a listing's line; more fields are a later version's. Raises
+        IllegalValue."""
         if len(fields) < len(COLUMNS):
             raise IllegalValue(f"a server has {len(COLUMNS)} fields, not {len(fields)}")
         name, state, reason, backend, version, token, fingerprint, *numbers = fields
@@ -123,9 +125,10 @@ class ServerRow:
         return cls(
             name, ServerState.parse(state), reason, backend, version,
             None if token == NONE else Token.parse(token),
-            None if fingerprint == NONE else int(fingerprint, 16),
-            _number(behind), _number(behind_s), int(seen_s), _number(changed_s), _number(took_ms),
-            int(zones), int(refused), int(every_s), user,
+            None if fingerprint == NONE else parse_fingerprint(fingerprint),
+            _number_or_none(behind), _number_or_none(behind_s), _number(seen_s),
+            _number_or_none(changed_s), _number_or_none(took_ms), _number(zones), _number(refused),
+            _number(every_s), user,
         )  # fmt: skip
 
 
@@ -138,8 +141,15 @@ NONE = "-"
 """In a field of a line: there is no such number, token or fingerprint."""
 
 
-def _number(text: str) -> int | None:
-    return None if text == NONE else int(text)
+_MAX_NUMBER = (1 << 62) - 1
+
+
+def _number(text: str) -> int:
+    return number_argument(text, "a server's field", 0, _MAX_NUMBER)
+
+
+def _number_or_none(text: str) -> int | None:
+    return None if text == NONE else _number(text)
 
 
 def silence_s(kept: KeptReport, now: float) -> float:

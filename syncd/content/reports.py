@@ -107,8 +107,6 @@ class ServerReport:
     def from_options(cls, name: str, options: Mapping[str, str]) -> "ServerReport":
         """Return the report that came as options. Raises IllegalValue, which names the option."""
         token, fingerprint = options.get("token"), options.get("fingerprint")
-        if fingerprint is not None and _FINGERPRINT.fullmatch(fingerprint) is None:
-            raise IllegalValue(f"fingerprint={fingerprint!r:.80}: give 64 hex digits")
         return cls(
             name=check_server_name(name),
             backend=_needed(options, "backend"),
@@ -116,7 +114,7 @@ class ServerReport:
             outcome=_outcome(_needed(options, "state")),
             version=options.get("version", ""),
             token=None if token is None else Token.parse(token),
-            fingerprint=None if fingerprint is None else int(fingerprint, 16),
+            fingerprint=None if fingerprint is None else parse_fingerprint(fingerprint),
             reason=options.get("reason", ""),
             took_ms=_count(options, "took"),
             changed_s=_count(options, "changed"),
@@ -133,6 +131,13 @@ def check_server_name(name: str) -> str:
             "digits and . _ : @ / -, and does not begin with one of these signs"
         )
     return name.lower()
+
+
+def parse_fingerprint(text: str) -> int:
+    """Return the fingerprint that 64 hex digits write. Raises IllegalValue."""
+    if _FINGERPRINT.fullmatch(text) is None:
+        raise IllegalValue(f"fingerprint={text!r:.80}: give 64 hex digits")
+    return int(text, 16)
 
 
 def plain_text(text: str, max_characters: int = MAX_REASON_CHARACTERS) -> str:

@@ -185,3 +185,5 @@ def test_a_row_of_a_later_version_may_have_more_columns_but_not_fewer() -> None:
         ServerRow.from_fields(fields[:-1])
     with pytest.raises(IllegalValue, match="no such state: 'x'"):
         ServerRow.from_fields([fields[0], "x", *fields[2:]])
+    with pytest.raises(IllegalValue, match="'-1' is not a number"):
+        ServerRow.from_fields([*fields[:9], "-1", *fields[10:]])

@@ -7,6 +7,8 @@ from syncclient.address import Address
 from syncclient.client import parse_proof, sync_request
 from syncd import server as server  # registers the verbs and actions
 from syncd.content.buckets import buckets_text, parse_buckets
+from syncd.content.fleet import ServerRow
+from syncd.content.reports import ServerReport
 from syncd.content.tokens import Token
 from syncd.errors import ProtocolViolation, Refused
 from syncd.protocol.fields import (
@@ -53,6 +55,18 @@ def _request(text: str) -> None:
     assert parse_request(argument, Role.ADMIN) == request
 
 
+def _report(text: str) -> None:
+    values, options = split_options(text.split("|"))
+    report = ServerReport.from_options(values[-1] if values else "", options)
+    assert ServerReport.from_options(report.name, report.to_options()) == report
+    assert f"{report.name}{report.version}{report.reason}".isprintable()
+
+
+def _server_row(text: str) -> None:
+    row = ServerRow.from_fields(split_fields(text))
+    assert ServerRow.from_fields(split_fields(join_fields(row.fields()))) == row
+
+
 def _buckets(text: str) -> None:
     buckets = parse_buckets(text, 12)
     assert parse_buckets(buckets_text(sorted(buckets)), 12) == buckets
@@ -81,6 +95,7 @@ def _names(text: str) -> None:
 
 _CHECKS: tuple[Callable[[str], None], ...] = (
     _address, _token, _fields, _options, _request, _buckets, _proof, _number, _names,
+    _report, _server_row,
 )  # fmt: skip
 
 
@@ -106,6 +121,8 @@ def _seeds() -> Iterator[bytes]:
         for step in transcript.steps:
             if step.startswith("C: SYNC "):
                 yield step.removeprefix("C: SYNC ").encode()
+            elif step.startswith("S2: ns"):
+                yield step.removeprefix("S2: ").encode()
 
 
 TARGETS = [Target("texts", _check, _seeds, max_bytes=512)]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from syncd.server import reference
-from syncd.server.registry import ACTIONS, VERBS
+from syncd.server.registry import ACTIONS, VERBS, subject_actions
 from syncd.types import all_types
 from tests.server.transcripts import PROTOCOL
 
@@ -46,6 +46,13 @@ def test_every_verb_is_described_beside_the_table(verb: str) -> None:
 def test_every_action_has_its_section(action: str) -> None:
     headings = [line for line in TEXT.splitlines() if line.startswith("### ")]
     assert any(action in heading.removeprefix("### ").split(", ") for heading in headings)
+
+
+def test_every_action_on_what_is_no_type_is_named_in_its_section() -> None:
+    for action in subject_actions():
+        assert action.subject is not None
+        (heading,) = re.findall(rf"^### {action.subject.name}: (.*)$", TEXT, re.MULTILINE)
+        assert action.name in heading.split(", ")
 
 
 def test_every_section_that_the_code_names_is_there() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from syncd.server.registry import ACTIONS, VERBS, Action
+from syncd.server.registry import ACTIONS, VERBS, Action, subject_actions
 from syncd.types import DataType, Role, all_types
 from tests.running import USER_OF_ROLE
 from tests.server.conftest import Connect
@@ -119,5 +119,5 @@ def test_sync_lists_what_there_is(connect: Connect, question: str) -> None:
     assert [line.split("|")[1] for line in lines if line.startswith("type|")] == [
         kind.name for kind in all_types()
     ]
-    assert sum(line.startswith("action|") for line in lines) == len(ACTIONS)
+    assert sum(line.startswith("action|") for line in lines) == len([*ACTIONS, *subject_actions()])
     assert any(line.startswith("option|put users|role=") for line in lines)

@@ -1,6 +1,8 @@
 """One method per verb, over real sockets; what a server answers wrongly is one kind of error."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
@@ -9,10 +11,13 @@ import trio.testing
 from syncclient import Client
 from syncclient.client import parse_proof
 from syncclient.connection import Connection
+from syncd.content.fleet import ServerState
+from syncd.content.reports import Outcome, ServerReport
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import (
     ConnectionFailed,
+    HigherAccessRequired,
     IllegalValue,
     MovedOn,
     NoSuchObject,
@@ -23,6 +28,7 @@ from syncd.errors import (
 )
 from syncd.store import Store
 from tests.running import EPOCH, NOON, PASSWORD, RunningDaemon
+from tests.running import put as put_object
 from tests.syncclient.link import in_trio
 
 ZONE = b"""\
@@ -233,3 +239,44 @@ def test_what_needs_a_login_says_so() -> None:
 
     with pytest.raises(NotLoggedIn):
         answered(b"520 log in first\n", work)
+
+
+def test_servers_are_reported_between_notices(
+    running_daemon: RunningDaemon, source_store: Store
+) -> None:
+    put = partial(put_object, source_store, "zones", "example.net.")
+    head = source_store.clock().token
+    fingerprint = source_store.view().totals(["zones"]).fingerprint
+    report = ServerReport(
+        "ns1", "bind", 30, Outcome.APPLIED, token=head, fingerprint=fingerprint, version="9.18"
+    )
+
+    async def work(client: Client) -> None:
+        assert await client.servers() == []
+        assert await client.begin_watch("zones") == head
+        await client.report(report)
+        (row,) = await client.servers()
+        assert (row.name, row.state, row.behind) == ("ns1", ServerState.IN_SYNC, 0)
+        await trio.to_thread.run_sync(put, ZONE.decode())
+        await client.wait_for_commit("zones", head, 60)
+        await client.report(replace(report, reason="two zones | 100 %"))
+        (row,) = await client.servers([ServerState.BEHIND])
+        assert (row.behind, row.reason, row.token) == (1, "two zones | 100 %", head)
+        assert await client.servers([ServerState.FAILED, ServerState.IN_SYNC]) == []
+        await client.forget_server("ns1")
+        with pytest.raises(NoSuchObject, match="no server ns1"):
+            await client.forget_server("ns1")
+        assert await client.servers() == []
+
+    session(running_daemon, work)
+
+
+def test_a_server_of_another_user_is_refused(running_daemon: RunningDaemon) -> None:
+    report = ServerReport("ns1", "bind", 30, Outcome.FAILED, reason="no room")
+
+    async def send(client: Client) -> None:
+        await client.report(report)
+
+    session(running_daemon, send, user="alice")
+    with pytest.raises(HigherAccessRequired, match="ns1 is reported by alice"):
+        session(running_daemon, send, user="ns2")

@@ -8,6 +8,8 @@ import pytest
 from syncd.content.fleet import COLUMNS
 from syncd.store import Store
 from syncd.store import reports as store_reports
+from syncd.store.clock import lock_clock
+from syncd.store.engine import WRITE
 from tests.running import EPOCH, EXAMPLE_NET, FixedClock, RunningDaemon, logged, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
@@ -123,6 +125,20 @@ def test_reports_make_no_commit_and_wake_no_watcher(
     assert list(source_store.fsck()) == []
 
 
+def test_reports_that_wait_for_a_long_write_leave_the_readers_their_threads(
+    connect: Connect, source_store: Store
+) -> None:
+    agents = [connect("ns2") for _ in range(12)]
+    bob = connect("bob")
+    with source_store.engine.execution_options(**WRITE).begin() as long_write:
+        lock_clock(long_write)
+        for number, agent in enumerate(agents):
+            agent.send(f"SYNC servers|report|ns{number}|{NEEDED}")
+        assert agents[0].is_silent()
+        assert bob.listing("SYNC zones|list") == ["example.com.", "example.net."]
+    assert [agent.line() for agent in agents] == [f"200 ns{at}|applied" for at in range(12)]
+
+
 def test_a_frozen_source_takes_reports(connect: Connect) -> None:
     agent, root = connect("ns2"), connect("root")
     assert root.ask("SNGL 0|60").startswith("200 ")
@@ -234,7 +250,9 @@ def test_the_log_has_new_servers_and_not_every_report(
     caplog.set_level("INFO")
     for _ in range(3):
         report("ns1")
-    connect("alice").ask("SYNC servers|forget|ns1")
+    alice = connect("alice")
+    alice.ask("SYNC servers|forget|ns1")
+    alice.ask("NOOP")  # a command is logged behind its answer
     text = logged(caplog)
     assert text.count("server_added") == text.count("server_forgotten") == 1
     assert text.count("'action': 'forget'") == 1

@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("changed", sa.BigInteger),
         sa.Column("zones", sa.BigInteger, nullable=False),
         sa.Column("refused", sa.BigInteger, nullable=False),
-        if_not_exists=True,  # where DDL ends a transaction, it may have been here
+        if_not_exists=True,  # where DDL ends a transaction, this may be the second attempt
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_nopad_bin",
         mariadb_charset="utf8mb4",
