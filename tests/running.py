@@ -1,6 +1,8 @@
 """A daemon in a thread of the test's process, and what the source holds that it serves."""
 
 import threading
+import time
+from collections.abc import Callable
 from io import BytesIO
 from types import TracebackType
 from typing import Any
@@ -73,6 +75,14 @@ def fill_source(store: Store, clock: FixedClock) -> None:
     put(store, "zones", "example.com.", EXAMPLE_COM)
     put(store, "zones", "example.net.", EXAMPLE_NET)
     put(store, "files", "etc/motd", "welcome\n")
+
+
+def wait_until(true: Callable[[], object], for_s: float = 10.0) -> None:
+    """Wait for something that is about to happen; fails if it does not."""
+    end = time.monotonic() + for_s
+    while not true():
+        assert time.monotonic() < end, "it does not come true"
+        time.sleep(0.01)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:
