@@ -22,8 +22,8 @@ StartDaemon = Callable[..., RunningDaemon]
 settings.register_profile("syncd", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("syncd")
 
-# What a shell runs in the background ignores SIGINT, and so does all that it starts: tests that press
-# Ctrl-C would wait in vain there.
+# What a shell runs in the background ignores SIGINT, and so does all that it starts: tests that
+# press Ctrl-C would wait in vain there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -67,6 +67,7 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
         out, err = process.communicate(stdin, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()  # closes the pipes, which would be the next tests' warnings
         raise
     return Done(process.returncode, out, err)
 
