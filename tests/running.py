@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from io import BytesIO
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -112,12 +111,7 @@ class RunningDaemon:
             raise RuntimeError("the daemon does not start") from self._error
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def address(self, user: str) -> str:

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Callable
 from operator import itemgetter
-from types import TracebackType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -97,12 +96,7 @@ class Batch:
     def __enter__(self) -> "Batch":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._flushed and not self._keep:
             with self._engine.begin() as connection:
                 self._remove_staged(connection)
