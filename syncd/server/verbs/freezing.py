@@ -23,7 +23,7 @@ async def single(session: Session, argument: str) -> None:
     wait_s = number_argument(fields[0] or "0", "wait", 0, MAX_WAIT_S)
     expire = fields[1] if len(fields) == 2 else str(DEFAULT_EXPIRE_S)
     expire_s = number_argument(expire, "expire", 1, MAX_EXPIRE_S)
-    token, others = await session.daemon.freeze(session, wait_s, expire_s)
+    token, others = await session.daemon.freezes.freeze(session, wait_s, expire_s)
     session.reply(Code.OK, f"{token}|{expire_s}|{others}")
 
 
@@ -35,5 +35,5 @@ async def end_single(session: Session, argument: str) -> None:
         raise IllegalValue("the source is not frozen")
     if not is_holder(clock, session.user) and session.role is not Role.ADMIN:
         raise HigherAccessRequired(f"{clock.frozen_by} holds it; only an admin may end it")
-    await session.daemon.release(session, anybodys=True)
+    await session.daemon.freezes.release(session, anybodys=True)
     session.reply(Code.OK, "released")
