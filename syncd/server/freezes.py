@@ -143,3 +143,8 @@ class Freezes:
             await self.release(session)
         except Exception:  # the freeze ends by itself; the session has to end all the same
             log.exception("freeze_stays", holder=session.holder, text="until it expires")
+
+
+def is_holder(clock: Clock, user: str | None) -> bool:
+    """Say whether a session of this user's, on any daemon, froze the store."""
+    return (clock.frozen_by or "").startswith(f"{user} ")  # a user's name has no blanks

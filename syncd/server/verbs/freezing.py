@@ -3,8 +3,9 @@
 from syncd.errors import HigherAccessRequired, IllegalValue
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import split_fields
+from syncd.server.freezes import is_holder
 from syncd.server.registry import number_argument, verb
-from syncd.server.session import Session, is_holder
+from syncd.server.session import Session
 from syncd.types import Role
 
 DEFAULT_EXPIRE_S = 60

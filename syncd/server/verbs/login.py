@@ -11,8 +11,9 @@ from syncd.errors import (
     TlsRequired,
 )
 from syncd.protocol.codes import Code
+from syncd.server.freezes import is_holder
 from syncd.server.registry import verb
-from syncd.server.session import Session, is_holder
+from syncd.server.session import Session
 from syncd.store import Store, View
 from syncd.store.clock import freeze_text
 from syncd.types import Role
