@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What the tests and the benchmark run against; installed only where something of it is missing.
 DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-openbsd \
-  postgresql mariadb-server strace citadel-client libnet-citadel-perl \
+  postgresql mariadb-server strace systemd citadel-client libnet-citadel-perl \
   nsd pdns-server pdns-backend-sqlite3 pdns-backend-pgsql pdns-backend-mysql dnsmasq-base
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch texts

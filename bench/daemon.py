@@ -9,7 +9,6 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from bench.measure import BenchmarkError, peak_kib
 
@@ -43,12 +42,7 @@ class Daemon:
     def __enter__(self) -> "Daemon":
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     @property

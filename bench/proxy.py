@@ -10,7 +10,6 @@ import threading
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
-from types import TracebackType
 
 _BUFFER_BYTES = 512 * 1024
 _HEAD_BYTES = 4096
@@ -51,12 +50,7 @@ class CountingProxy:
     def __enter__(self) -> "CountingProxy":
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     @property

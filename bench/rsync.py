@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from types import TracebackType
 
 from bench.daemon import Daemon
 from bench.measure import (
@@ -75,12 +74,7 @@ class RsyncDaemon:
             raise
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def stop(self) -> None:

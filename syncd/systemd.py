@@ -5,7 +5,6 @@ sd_listen_fds(3) and sd_notify(3). Outside of systemd all of it does nothing.
 
 import os
 import socket
-import stat
 from collections.abc import MutableMapping
 
 import trio
@@ -32,8 +31,6 @@ def take_sockets(environment: MutableMapping[str, str] = os.environ) -> list[soc
 
 def _listening_socket(descriptor: int) -> socket.socket:
     try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            raise ConfigError(f"LISTEN_FDS: descriptor {descriptor} is no socket")
         taken = socket.socket(fileno=descriptor)
     except OSError as error:
         raise ConfigError(f"LISTEN_FDS: descriptor {descriptor}: {error.strerror}") from None

@@ -1,6 +1,7 @@
 """A source with some zones and users, and daemons that serve it on real sockets."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,10 @@ StartDaemon = Callable[..., RunningDaemon]
 # examples every time; whoever works on the code tries new ones.
 settings.register_profile("syncd", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("syncd")
+
+# What a shell runs in the background ignores SIGINT, and so does all that it starts: tests that
+# press Ctrl-C would wait in vain there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """A daemon in a thread of the test's process, and what the source holds that it serves."""
 
 import threading
+import time
+from collections.abc import Callable
 from io import BytesIO
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -75,6 +76,14 @@ def fill_source(store: Store, clock: FixedClock) -> None:
     put(store, "files", "etc/motd", "welcome\n")
 
 
+def wait_until(true: Callable[[], object], for_s: float = 10.0) -> None:
+    """Wait for something that is about to happen; fails if it does not."""
+    end = time.monotonic() + for_s
+    while not true():
+        assert time.monotonic() < end, "it does not come true"
+        time.sleep(0.01)
+
+
 def logged(caplog: pytest.LogCaptureFixture) -> str:
     """Return the events that were logged, a line each, with all of their fields."""
     return "\n".join(
@@ -108,12 +117,7 @@ class RunningDaemon:
         if not self._listens:
             raise RuntimeError("the daemon does not start") from self._error
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
     def address(self, user: str) -> str:

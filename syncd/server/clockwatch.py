@@ -44,10 +44,10 @@ class ClockWatch:
     async def look(self) -> None:
         """Look once. A store that cannot be read is logged when it begins and when it ends."""
         try:
-            freeze, announced = self._daemon.frozen, self._daemon.announced
+            freeze, announced = self._daemon.freezes.held, self._daemon.announced
             clock = await self._daemon.in_thread(self._daemon.store.clock)
             if freeze is not None:
-                self._daemon.check_freeze(freeze, clock)
+                self._daemon.freezes.check(freeze, clock)
             await self._check_users(clock.token)
             self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)
@@ -94,7 +94,7 @@ class ClockWatch:
             role="none: the user is gone" if role is None else role.label,
         )
         if session.holds_freeze and (role is None or role < Role.REPLICA):
-            await self._daemon.release(session)
+            await self._daemon.freezes.release(session)
         if role is None:
             session.log_out()
         else:

@@ -1,4 +1,4 @@
-"""The daemon: listeners, its sessions, what they share, and who has to be told of what.
+"""The daemon: listeners, its sessions, what they share, and who is told of commits.
 
 All work on the store runs in threads behind one limiter; the event loop only moves bytes. A session
 that fails ends alone: nothing it does ends the daemon. `stop` drains: new connections are turned
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -18,7 +17,7 @@ from typing import TypeVar
 import trio
 
 from syncd.content.tokens import Token
-from syncd.errors import Busy, ConnectionFailed, Frozen, ShuttingDown
+from syncd.errors import ConnectionFailed
 from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.server.accept_failures import log_accept_failures_rarely
@@ -26,36 +25,24 @@ from syncd.server.bootstraps import SharedBlocks
 from syncd.server.channel import ConnectionLost
 from syncd.server.clockwatch import ClockWatch
 from syncd.server.config import LogSection
+from syncd.server.freezes import Freezes
 from syncd.server.limits import Limits
-from syncd.server.patience import Farewell
+from syncd.server.patience import STOPPING, Farewell
 from syncd.server.peers import Peer
 from syncd.server.session import Session
 from syncd.server.throttle import LoginThrottle
 from syncd.server.tls import NO_TLS_HERE, ServerTls, TlsSettings, begins_with_tls
 from syncd.server.transport import AddressCount, GuardedStream, say_farewell
-from syncd.store import Clock, Store
-from syncd.store.clock import check_writable
-from syncd.types import Role
+from syncd.store import Store
 
 _STORE_THREADS = 8
 _PASSWORD_CHECKS = 2
 """Passwords checked at once, 19 MiB each: whoever guesses slows other logins, not the readers."""
-_FREEZE_WAIT_S = 0.05
 _DRAIN_WAIT_S = 0.02
-_STOPPING = "the server is stopping; try again later"
-_FREEZE_NOTICES = ("freeze|", "release|")
 
 T = TypeVar("T")
 
 log = EventLog("syncd.daemon")
-
-
-@dataclass(frozen=True)
-class Freeze:
-    """A freeze that one of the daemon's sessions made."""
-
-    session: Session
-    holder: str
 
 
 class Daemon:
@@ -76,8 +63,7 @@ class Daemon:
         self.limits = Limits() if limits is None else limits
         self.slow_command_s = slow_command_s
         self.sessions: dict[int, Session] = {}
-        self.freezing_by: Session | None = None
-        self.frozen: Freeze | None = None
+        self.freezes = Freezes(self)
         self.stopping = False
         self.watch = ClockWatch(self)
         self._addresses = AddressCount(self.limits)
@@ -151,7 +137,7 @@ class Daemon:
     def check_running(self) -> None:
         """Raise Farewell once the daemon is told to stop."""
         if self.stopping:
-            raise Farewell("", Code.SHUTTING_DOWN, _STOPPING)
+            raise Farewell("", Code.SHUTTING_DOWN, STOPPING)
 
     async def serve_tls(self, stream: trio.SocketStream) -> None:
         """Serve one connection on which TLS begins with the first byte."""
@@ -196,7 +182,7 @@ class Daemon:
             stopping = self.stopping or trio.current_effective_deadline() == -math.inf
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
-                    await self._release_abandoned(session)
+                    await self.freezes.release_abandoned(session)
             self.sessions.pop(session.number)
             self._addresses.remove(peer.host)
             session.journal.closed()
@@ -207,7 +193,7 @@ class Daemon:
         """Return why a new connection gets no session (code, text, limit), or None."""
         limits = self.limits
         if self.stopping:
-            return Code.SHUTTING_DOWN, _STOPPING, "stopping"
+            return Code.SHUTTING_DOWN, STOPPING, "stopping"
         if len(self.sessions) >= limits.max_sessions:
             text = f"all {limits.max_sessions} sessions are taken"
             return Code.TOO_MANY_SESSIONS, text, "max_sessions"
@@ -223,12 +209,6 @@ class Daemon:
         log.warning("turned_away", peer=peer, limit=limit, text=text)
         await say_farewell(stream, f"{code} {text}\n".encode())
 
-    async def _release_abandoned(self, session: Session) -> None:
-        try:
-            await self.release(session)
-        except Exception:  # the freeze ends by itself; the session has to end all the same
-            log.exception("freeze_stays", holder=session.holder, text="until it expires")
-
     # Work in threads
 
     async def in_thread(self, function: Callable[..., T], *arguments: object) -> T:
@@ -239,100 +219,7 @@ class Daemon:
         """Return the next `count` items, fewer at the end, of an iterator that blocks."""
         return await self.in_thread(lambda: list(islice(items, count)))
 
-    # Freezes and notices
-
-    async def freeze(self, session: Session, wait_s: float, expire_s: float) -> tuple[Token, int]:
-        """Freeze the store for a session; return the token that stands still, and how many stay.
-
-        New logins and writes are refused at once. Waits up to `wait_s` for writers and others to
-        log out, telling them. Raises Busy if a writer is still at it then, Frozen if somebody else
-        froze the store, ReadOnly, ShuttingDown, and NotLoggedIn if the user is gone meanwhile.
-        """
-        self.refuse_while_freezing()
-        self.freezing_by = session
-        holder = session.holder
-        notified = False
-        try:
-            clock = await self.in_thread(self.store.clock)
-            if clock.frozen_by != holder:
-                check_writable(clock, self.store.now())
-            if others := self._others(session):
-                notified = True
-                self._tell(others, f"freeze|{holder}|{wait_s:.0f}")
-                await self._wait_for_others(session, wait_s)
-                session.check_role(Role.REPLICA, "SNGL")
-            if self.stopping:
-                raise ShuttingDown(f"{_STOPPING}; nothing is frozen")
-            writers = [other.holder for other in self._others(session) if other.writing]
-            if writers:
-                raise Busy(f"still writing: {', '.join(writers)}; nothing is frozen")
-            clock = await self.in_thread(self.store.freeze, holder, expire_s)
-            session.holds_freeze = True
-            self.frozen = Freeze(session, holder)
-            log.info("frozen", holder=holder, expire_s=expire_s, token=clock.token)
-        finally:
-            self.freezing_by = None
-            if notified and not session.holds_freeze:
-                self._tell(self._others(session), f"release|{holder}")
-        return clock.token, len(self._others(session))
-
-    async def _wait_for_others(self, session: Session, wait_s: float) -> None:
-        """Wait until nobody else is logged in, or the session's client left, or time is up."""
-
-        async def stop_when_left() -> None:
-            await session.left()
-            waiting.cancel()
-
-        with trio.move_on_after(wait_s) as waiting:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(stop_when_left)
-                while self._others(session):
-                    await trio.sleep(_FREEZE_WAIT_S)
-                waiting.cancel()
-
-    def refuse_while_freezing(self) -> None:
-        """Raise Frozen while a SNGL waits for the others to end."""
-        if self.freezing_by is not None:
-            raise Frozen(
-                f"{self.freezing_by.holder} is freezing the source (SNGL); try again later"
-            )
-
-    def _others(self, session: Session) -> list[Session]:
-        return [
-            other
-            for other in self.sessions.values()
-            if other is not session and other.user is not None
-        ]
-
-    async def release(self, session: Session, *, anybodys: bool = False) -> bool:
-        """End a session's freeze, or anybody's; False if there was none."""
-        holder = None if anybodys else session.holder
-        ended = self.frozen
-        if anybodys or (ended is not None and ended.session is session):
-            self.frozen = None
-        released = await self.in_thread(self.store.release, holder)
-        session.holds_freeze = False
-        if released:
-            log.info("released", by=session.holder)
-            self._tell(self._others(session), f"release|{session.holder}")
-        return released
-
-    def check_freeze(self, freeze: Freeze, clock: Clock) -> None:
-        """Tell of a freeze of this daemon's that ended without a word: it expired, or somebody
-        ended it elsewhere. `clock` was read when `freeze` was the present one."""
-        held = clock.frozen_by == freeze.holder and clock.freeze_left_s(self.store.now()) > 0
-        if held or self.frozen is not freeze:
-            return
-        self.frozen = None
-        freeze.session.holds_freeze = False
-        log.info("freeze_ended", holder=freeze.holder)
-        everybody = [other for other in self.sessions.values() if other.user is not None]
-        self._tell(everybody, f"release|{freeze.holder}")
-
-    @staticmethod
-    def _tell(sessions: list[Session], text: str) -> None:
-        for other in sessions:
-            other.notify(text, replaces=_FREEZE_NOTICES)
+    # Commits
 
     def announce(self, token: Token) -> None:
         """Tell the sessions that watch of a commit; those not sent yet are replaced."""

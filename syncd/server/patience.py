@@ -12,6 +12,8 @@ import trio
 from syncd.protocol.codes import Code
 from syncd.server.limits import STEP_BYTES, Limits
 
+STOPPING = "the server is stopping; try again later"
+
 
 @dataclass(frozen=True)
 class Bound:

@@ -34,7 +34,6 @@ from syncd.server.peers import Peer
 from syncd.server.registry import VERBS
 from syncd.server.tls import failure_text, vouched_names
 from syncd.server.transport import StalledError, say_farewell
-from syncd.store import Clock
 from syncd.types import Role
 
 if TYPE_CHECKING:
@@ -298,8 +297,3 @@ class Session(Channel):
     async def _keep_frozen_at_times(self) -> None:
         if trio.current_time() - self._kept_frozen_at >= _KEEP_FROZEN_S:
             await self._keep_frozen()
-
-
-def is_holder(clock: Clock, user: str | None) -> bool:
-    """Say whether a user's session, this or another one, froze the store."""
-    return (clock.frozen_by or "").startswith(f"{user} ")  # a user's name has no blanks

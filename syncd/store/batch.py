@@ -9,42 +9,26 @@ import secrets
 import time
 from collections.abc import Callable
 from operator import itemgetter
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 from zlib import crc32
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    FromClause,
-    and_,
-    delete,
-    func,
-    literal,
-    null,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, delete, func, literal, select, update
 
 from syncd.content.compression import compress
 from syncd.content.tokens import Token
 from syncd.content.versions import (
-    DIGEST_BYTES,
     Version,
-    add_marks,
     chunk_digest,
-    mark_number,
     object_digest,
-    object_mark,
     pack_attributes,
     split_digests,
 )
-from syncd.errors import Busy, MovedOn
-from syncd.store.bulk import Row, delete_rows, insert_rows, update_rows
+from syncd.errors import Busy
+from syncd.store import heads
+from syncd.store.bulk import Row, delete_rows, insert_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
-from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
+from syncd.store.schema import batch, chunk, clock, commit, staged
 from syncd.types.base import Prepared, data_type
 
 _FLUSH_BYTES = 4 * 1024 * 1024
@@ -53,19 +37,8 @@ _ROW_BYTES = 400
 _COMMENT_CHARACTERS = 255
 QUERY_DIGESTS = 500
 """Digests in one IN list."""
-HEAD_KEY = ("type", "name", "seq")
-_REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
 
 Clockwork = Callable[[], float]
-
-
-class Replaced(NamedTuple):
-    """A head that goes: `by` is the seq of what replaces it, None if that is the commit's own."""
-
-    type: str
-    name: str
-    seq: int
-    by: int | None
 
 
 class Batch:
@@ -97,12 +70,7 @@ class Batch:
     def __enter__(self) -> "Batch":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self._flushed and not self._keep:
             with self._engine.begin() as connection:
                 self._remove_staged(connection)
@@ -213,8 +181,9 @@ class Batch:
             self._check_whole(connection)
             self._check_swept(connection, present)
             seq, now = present.seq + 1, int(self._now())
-            self._end_heads(connection, self._account(connection), seq)
-            self._move_staged(connection, literal(seq), func.coalesce(staged.c.mtime, now))
+            heads.end(connection, heads.account(connection, self.id), seq)
+            mtime = func.coalesce(staged.c.mtime, now)
+            heads.move_staged(connection, self.id, literal(seq), mtime)
             connection.execute(update(clock).values(seq=seq))
             insert_rows(connection, commit, [(seq, now, author, comment[:_COMMENT_CHARACTERS])])
             self._remove_staged(connection)
@@ -245,110 +214,9 @@ class Batch:
             if missing_chunks(connection, chunks):
                 raise Busy(f"{name}: content that it shares was removed by gc; try again")
 
-    def _account(self, connection: Connection) -> list[Replaced]:
-        """Bring the tally up to date for what is staged; return the heads that it replaces.
-
-        Raises MovedOn if a head is not the one that the staged object was made from.
-        """
-        replaced: list[Replaced] = []
-        changes: dict[str, TallyChange] = {}
-        head = version.alias("head")
-        statement = (
-            select(
-                staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
-                staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
-            )
-            .select_from(staged.outerjoin(head, _same_object(head)))
-            .where(staged.c.batch == self.id)
-        )  # fmt: skip
-        with connection.execute(statement) as rows:  # a result left open keeps its snapshot
-            for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
-                if based_on is not None and based_on != (seq or 0):
-                    raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
-                change = changes.setdefault(kind, TallyChange())
-                if seq is not None:
-                    replaced.append(Replaced(kind, name, seq, by))
-                    change.lose(object_mark(kind, name, old, old_attributes))
-                if digest is not None:
-                    change.gain(object_mark(kind, name, digest, attributes))
-        for kind, change in changes.items():
-            change.apply(connection, kind)
-        return replaced
-
-    def _replaced_heads(self, connection: Connection) -> list[Row]:
-        """Return the keys of the heads in whose place something is staged."""
-        head = version.alias("head")
-        keys = select(*(head.c[name] for name in HEAD_KEY))
-        rows = keys.select_from(staged.join(head, _same_object(head)))
-        return list(connection.execute(rows.where(staged.c.batch == self.id)).all())
-
-    @staticmethod
-    def _end_heads(connection: Connection, replaced: list[Replaced], seq: int) -> None:
-        """Close the intervals of replaced heads where the new ones begin, or at `seq`."""
-        rows = [
-            (seq if row.by is None else row.by, row.type, row.name, row.seq) for row in replaced
-        ]
-        update_rows(connection, version, HEAD_KEY, "until", rows)
-
-    @staticmethod
-    def _recount(connection: Connection) -> None:
-        """Make the tally anew from the heads, whatever it said."""
-        connection.execute(delete(tally))
-        changes: dict[str, TallyChange] = {}
-        for kind, name, digest, attributes in connection.execute(
-            select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
-                version.c.until.is_(None)
-            )
-        ):
-            changes.setdefault(kind, TallyChange()).gain(
-                object_mark(kind, name, digest, attributes)
-            )
-        for kind, change in changes.items():
-            change.apply(connection, kind)
-
-    def _move_staged(
-        self, connection: Connection, seq: ColumnElement[int], mtime: ColumnElement[int]
-    ) -> None:
-        """Turn what is staged into heads."""
-        rows = select(
-            staged.c.type, staged.c.name, seq, null(), mtime, *(staged.c[name] for name in _REST)
-        ).where(staged.c.batch == self.id, staged.c.digest.is_not(None))
-        columns = ["type", "name", "seq", "until", "mtime", *_REST]
-        connection.execute(version.insert().from_select(columns, rows))
-
     def _remove_staged(self, connection: Connection) -> None:
         connection.execute(delete(staged).where(staged.c.batch == self.id))
         connection.execute(delete(batch).where(batch.c.id == self.id))
-
-
-class TallyChange:
-    """What a commit does to one type's count and fingerprint."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._gained = 0
-        self._lost = 0
-
-    def gain(self, mark: bytes) -> None:
-        """Count an object in."""
-        self._count += 1
-        self._gained += mark_number(mark)
-
-    def lose(self, mark: bytes) -> None:
-        """Count an object out."""
-        self._count -= 1
-        self._lost += mark_number(mark)
-
-    def apply(self, connection: Connection, type_name: str) -> None:
-        """Write the type's row; the clock is locked, so nobody else does."""
-        present = connection.execute(
-            select(tally.c.count, tally.c.fingerprint).where(tally.c.type == type_name)
-        ).one_or_none()
-        known, fingerprint = (0, bytes(DIGEST_BYTES)) if present is None else present
-        count, before = self._count + known, mark_number(fingerprint)
-        after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
-        connection.execute(delete(tally).where(tally.c.type == type_name))
-        connection.execute(tally.insert().values(type=type_name, count=count, fingerprint=after))
 
 
 def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
@@ -362,7 +230,3 @@ def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
         )
         missing += [digest for digest in part if digest not in held]
     return missing
-
-
-def _same_object(head: FromClause) -> ColumnElement[bool]:
-    return and_(head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None))

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, delete, select, update
 from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
 from syncd.errors import Busy, VerificationFailed
-from syncd.store.batch import HEAD_KEY, Batch, Clockwork
+from syncd.store import heads
+from syncd.store.batch import Batch, Clockwork
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
 from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
@@ -115,15 +116,16 @@ class ReplicaBatch(Batch):
             self._write(connection)
             self._check_staged(connection, present, seq)
             if advance:
-                self._end_heads(connection, self._account(connection), seq)
+                heads.end(connection, heads.account(connection, self.id), seq)
             else:
-                delete_rows(connection, version, HEAD_KEY, self._replaced_heads(connection))
+                gone = heads.keys_replaced(connection, self.id)
+                delete_rows(connection, version, heads.HEAD_KEY, gone)
                 connection.execute(delete(version).where(version.c.until.is_not(None)))
                 connection.execute(update(version).where(version.c.seq > seq).values(seq=seq))
                 connection.execute(delete(commit))
-            self._move_staged(connection, staged.c.seq, staged.c.mtime)
+            heads.move_staged(connection, self.id, staged.c.seq, staged.c.mtime)
             if not advance:
-                self._recount(connection)
+                heads.recount(connection)
             totals = connection.execute(select(tally.c.count, tally.c.fingerprint)).all()
             _compare(proof, [(count, fingerprint) for count, fingerprint in totals])
             connection.execute(

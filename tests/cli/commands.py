@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from zlib import crc32
 
@@ -67,6 +66,7 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
         out, err = process.communicate(stdin, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.communicate()  # closes the pipes, which would be the next tests' warnings
         raise
     return Done(process.returncode, out, err)
 
@@ -111,12 +111,7 @@ class Serving:
     def __enter__(self) -> "Serving":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 
 from syncd.cli.serving import give_large_buffers_back
 from syncd.server import Daemon, Limits
@@ -55,12 +54,7 @@ class DaemonProcess:
     def __enter__(self) -> "DaemonProcess":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._process.terminate()
         _, said = self._process.communicate(timeout=_START_S)
         if error is None:
@@ -84,12 +78,7 @@ class Bystander:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._stop.set()
         self._thread.join(_START_S)
         assert not self._thread.is_alive(), "the bystander waits for ever"

@@ -3,7 +3,6 @@
 import re
 import socket
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -11,18 +10,11 @@ from syncd.server.limits import Limits
 from syncd.server.transport import AddressCount
 from syncd.store import Store
 from tests.conftest import StartDaemon
-from tests.running import EPOCH, RunningDaemon, put
+from tests.running import EPOCH, RunningDaemon, put, wait_until
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 
 NOT_COUNTED: tuple[str, ...] = ()
-
-
-def wait_until(true: Callable[[], bool], for_s: float = 10.0) -> None:
-    end = time.monotonic() + for_s
-    while not true():
-        assert time.monotonic() < end, "it does not come true"
-        time.sleep(0.01)
 
 
 def ends_with(client: LineClient, line: str, *, between_s: tuple[float, float]) -> None:

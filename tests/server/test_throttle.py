@@ -89,6 +89,15 @@ def test_logging_in_in_between_does_not_clear_the_count(throttle: LoginThrottle)
     assert refused(throttle, "alice", HOME)
 
 
+def test_a_long_rest_saves_up_no_more_guesses(throttle: LoginThrottle, clock: Clock) -> None:
+    fail(throttle, "alice", HOME)
+    clock.now += 24 * 3600
+    for number in range(PER_USER.failures):
+        assert not refused(throttle, "alice", HOME)
+        fail(throttle, "alice", f"192.0.2.{number}")
+    assert refused(throttle, "alice", HOME)
+
+
 def test_many_guesses_at_once_find_no_more_room(throttle: LoginThrottle) -> None:
     under_way = []
     for _ in range(PER_USER.failures):
@@ -135,6 +144,24 @@ def test_memory_is_bounded_and_a_flood_does_not_wash_out_the_one_who_is_guessed_
         assert len(throttle._addresses) <= 100
         assert len(throttle._known) <= 100
     assert refused(throttle, "alice", HOME)
+
+
+def test_right_guesses_leave_nothing_to_remember(throttle: LoginThrottle) -> None:
+    for _ in range(2):
+        succeed(throttle, "alice", HOME)
+    assert [len(spent) for spent in (throttle._users, throttle._addresses, throttle._pairs)] == [
+        0, 0, 0,
+    ]  # fmt: skip
+
+
+def test_who_comes_back_is_remembered_longest(clock: Clock) -> None:
+    throttle = LoginThrottle(clock, max_keys=10)
+    for number in range(20):
+        succeed(throttle, "alice", HOME)
+        succeed(throttle, "bob", f"192.0.2.{number + 10}")
+    for number in range(PER_ADDRESS.failures):
+        fail(throttle, f"user{number}", HOME)
+    assert not refused(throttle, "alice", HOME)
 
 
 def test_what_is_over_is_forgotten(clock: Clock) -> None:

@@ -220,15 +220,21 @@ def part_of_an_object(content: bytes) -> Version:
     )  # fmt: skip
 
 
-def test_the_object_under_way_is_kept_with_every_flush(
-    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small_flushes(monkeypatch)
+def begin_an_object(store: Store) -> tuple[Version, ReplicaBatch]:
+    """Receive the first chunk of an object, and no more."""
     part = part_of_an_object(b"first")
     batch = store.replica_batch()
     batch.copies = Token("a" * 16, 3)
     batch.keep_partial(lambda: part)
     batch.add_chunk(chunk_digest(b"first"), 5, compress(b"first"))
+    return part, batch
+
+
+def test_the_object_under_way_is_kept_with_every_flush(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_flushes(monkeypatch)
+    part, batch = begin_an_object(store)
     assert store.replica_batch().partial() == part
     assert store.collect(keep_seq=0).chunks == 0, "what is under way is referred to"
     batch.keep_partial(lambda: None)
@@ -241,11 +247,7 @@ def test_what_was_left_a_day_ago_goes_with_gc(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_flushes(monkeypatch)
-    part = part_of_an_object(b"first")
-    batch = store.replica_batch()
-    batch.copies = Token("a" * 16, 3)
-    batch.keep_partial(lambda: part)
-    batch.add_chunk(chunk_digest(b"first"), 5, compress(b"first"))
+    begin_an_object(store)
     now = store.now()
     store.now = lambda: now + 25 * 3600
     assert store.collect(keep_seq=0).chunks == 1

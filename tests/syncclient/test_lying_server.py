@@ -208,24 +208,28 @@ LIES: dict[str, Tamper] = {
 }
 
 
+def assert_refused_and_nothing_changed(source: Store, replica: Store, lie: Tamper) -> None:
+    before = held(replica.view()), replica.clock()
+    with pytest.raises((RemoteError, NotSupported)) as refused:
+        synchronise(
+            source,
+            replica,
+            wrap=lambda stream: LyingStream(stream, lie),
+            allow_large_change=True,
+        )
+    assert len(str(refused.value)) > 10
+    assert "\n" not in str(refused.value)
+    assert (held(replica.view()), replica.clock()) == before
+    assert_sound(replica)
+
+
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("lie", LIES)
 def test_a_server_that_lies_changes_nothing(
     tmp_path: Path, source: Store, state: Callable[[Path, Store], Store], lie: str
 ) -> None:
     with state(tmp_path, source) as replica:
-        before = held(replica.view()), replica.clock()
-        with pytest.raises((RemoteError, NotSupported)) as refused:
-            synchronise(
-                source,
-                replica,
-                wrap=lambda stream: LyingStream(stream, LIES[lie]),
-                allow_large_change=True,
-            )
-        assert len(str(refused.value)) > 10
-        assert "\n" not in str(refused.value)
-        assert (held(replica.view()), replica.clock()) == before
-        assert_sound(replica)
+        assert_refused_and_nothing_changed(source, replica, LIES[lie])
         synchronise(source, replica, allow_large_change=True)
         assert held(replica.view()).keys() == held(source.view()).keys()
         assert replica.view().totals(["files", "users", "zones"]) == source.view().totals(
@@ -258,17 +262,7 @@ def test_a_server_that_lies_in_the_lists_of_a_repair_changes_nothing(
     tmp_path: Path, source: Store, lie: str
 ) -> None:
     with with_lost_token(tmp_path, source) as replica:
-        before = held(replica.view()), replica.clock()
-        with pytest.raises((RemoteError, NotSupported)) as refused:
-            synchronise(
-                source,
-                replica,
-                wrap=lambda stream: LyingStream(stream, LIES_IN_LISTS[lie]),
-                allow_large_change=True,
-            )
-        assert "\n" not in str(refused.value)
-        assert (held(replica.view()), replica.clock()) == before
-        assert_sound(replica)
+        assert_refused_and_nothing_changed(source, replica, LIES_IN_LISTS[lie])
 
 
 @settings(

@@ -3,8 +3,9 @@
 from syncd.errors import HigherAccessRequired, IllegalValue
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import number_argument, split_fields
+from syncd.server.freezes import is_holder
 from syncd.server.registry import verb
-from syncd.server.session import Session, is_holder
+from syncd.server.session import Session
 from syncd.types import Role
 
 DEFAULT_EXPIRE_S = 60
@@ -23,7 +24,7 @@ async def single(session: Session, argument: str) -> None:
     wait_s = number_argument(fields[0] or "0", "wait", 0, MAX_WAIT_S)
     expire = fields[1] if len(fields) == 2 else str(DEFAULT_EXPIRE_S)
     expire_s = number_argument(expire, "expire", 1, MAX_EXPIRE_S)
-    token, others = await session.daemon.freeze(session, wait_s, expire_s)
+    token, others = await session.daemon.freezes.freeze(session, wait_s, expire_s)
     session.reply(Code.OK, f"{token}|{expire_s}|{others}")
 
 
@@ -35,5 +36,5 @@ async def end_single(session: Session, argument: str) -> None:
         raise IllegalValue("the source is not frozen")
     if not is_holder(clock, session.user) and session.role is not Role.ADMIN:
         raise HigherAccessRequired(f"{clock.frozen_by} holds it; only an admin may end it")
-    await session.daemon.release(session, anybodys=True)
+    await session.daemon.freezes.release(session, anybodys=True)
     session.reply(Code.OK, "released")

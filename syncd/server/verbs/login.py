@@ -11,8 +11,9 @@ from syncd.errors import (
     TlsRequired,
 )
 from syncd.protocol.codes import Code
+from syncd.server.freezes import is_holder
 from syncd.server.registry import verb
-from syncd.server.session import Session, is_holder
+from syncd.server.session import Session
 from syncd.store import Store, View
 from syncd.store.clock import freeze_text
 from syncd.types import Role
@@ -73,7 +74,7 @@ async def log_out(session: Session, argument: str) -> None:
 async def end_login(session: Session) -> None:
     """Take from a session all that its user had: freeze, role, watching."""
     if session.holds_freeze:
-        await session.daemon.release(session)
+        await session.daemon.freezes.release(session)
     session.log_out()
 
 
@@ -113,7 +114,7 @@ def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
 
 async def _refuse_while_frozen(session: Session, name: str) -> None:
     """Let nobody in while the source stands still, but the one who holds it."""
-    session.daemon.refuse_while_freezing()
+    session.daemon.freezes.refuse_while_asked()
     store = session.daemon.store
     clock = await session.daemon.in_thread(store.clock)
     now = store.now()

@@ -34,7 +34,7 @@ _MAX_SIZE = 1 << 60
 @contextmanager
 def _writing(session: Session) -> Iterator[None]:
     """Mark a session as a writer: SNGL waits for it, or keeps it from beginning."""
-    session.daemon.refuse_while_freezing()
+    session.daemon.freezes.refuse_while_asked()
     session.writing = True
     try:
         yield

@@ -1,0 +1,130 @@
+"""What a commit does to the heads, and to the tally: all inside its one transaction.
+
+The tally changes by exactly the heads that come and go, so a type's fingerprint costs nothing to
+ask; the clock is locked, so nobody else writes it.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, delete, null, select
+
+from syncd.content.versions import DIGEST_BYTES, add_marks, mark_number, object_mark
+from syncd.errors import MovedOn
+from syncd.store.bulk import Row, update_rows
+from syncd.store.schema import staged, tally, version
+
+HEAD_KEY = ("type", "name", "seq")
+_REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
+
+
+class Replaced(NamedTuple):
+    """A head that goes: `by` is the seq of what replaces it, None if that is the commit's own."""
+
+    type: str
+    name: str
+    seq: int
+    by: int | None
+
+
+def account(connection: Connection, batch_id: str) -> list[Replaced]:
+    """Bring the tally up to date for what a batch has staged; return the heads that it replaces.
+
+    Raises MovedOn if a head is not the one that the staged object was made from.
+    """
+    replaced: list[Replaced] = []
+    changes: dict[str, TallyChange] = {}
+    head = version.alias("head")
+    statement = (
+        select(
+            staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
+            staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
+        )
+        .select_from(staged.outerjoin(head, _same_object(head)))
+        .where(staged.c.batch == batch_id)
+    )  # fmt: skip
+    with connection.execute(statement) as rows:  # a result left open keeps its snapshot
+        for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
+            if based_on is not None and based_on != (seq or 0):
+                raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
+            change = changes.setdefault(kind, TallyChange())
+            if seq is not None:
+                replaced.append(Replaced(kind, name, seq, by))
+                change.lose(object_mark(kind, name, old, old_attributes))
+            if digest is not None:
+                change.gain(object_mark(kind, name, digest, attributes))
+    for kind, change in changes.items():
+        change.apply(connection, kind)
+    return replaced
+
+
+def keys_replaced(connection: Connection, batch_id: str) -> list[Row]:
+    """Return the keys of the heads in whose place something is staged."""
+    head = version.alias("head")
+    keys = select(*(head.c[name] for name in HEAD_KEY))
+    rows = keys.select_from(staged.join(head, _same_object(head)))
+    return list(connection.execute(rows.where(staged.c.batch == batch_id)).all())
+
+
+def end(connection: Connection, rows: list[Replaced], seq: int) -> None:
+    """Close the intervals of replaced heads where the new ones begin, or at `seq`."""
+    ended = [(seq if row.by is None else row.by, row.type, row.name, row.seq) for row in rows]
+    update_rows(connection, version, HEAD_KEY, "until", ended)
+
+
+def move_staged(
+    connection: Connection, batch_id: str, seq: ColumnElement[int], mtime: ColumnElement[int]
+) -> None:
+    """Turn what a batch has staged into heads."""
+    rows = select(
+        staged.c.type, staged.c.name, seq, null(), mtime, *(staged.c[name] for name in _REST)
+    ).where(staged.c.batch == batch_id, staged.c.digest.is_not(None))
+    columns = ["type", "name", "seq", "until", "mtime", *_REST]
+    connection.execute(version.insert().from_select(columns, rows))
+
+
+def recount(connection: Connection) -> None:
+    """Make the tally anew from the heads, whatever it said."""
+    connection.execute(delete(tally))
+    changes: dict[str, TallyChange] = {}
+    for kind, name, digest, attributes in connection.execute(
+        select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
+            version.c.until.is_(None)
+        )
+    ):
+        changes.setdefault(kind, TallyChange()).gain(object_mark(kind, name, digest, attributes))
+    for kind, change in changes.items():
+        change.apply(connection, kind)
+
+
+class TallyChange:
+    """What a commit does to one type's count and fingerprint."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._gained = 0
+        self._lost = 0
+
+    def gain(self, mark: bytes) -> None:
+        """Count an object in."""
+        self._count += 1
+        self._gained += mark_number(mark)
+
+    def lose(self, mark: bytes) -> None:
+        """Count an object out."""
+        self._count -= 1
+        self._lost += mark_number(mark)
+
+    def apply(self, connection: Connection, type_name: str) -> None:
+        """Write the type's row; the clock is locked, so nobody else does."""
+        present = connection.execute(
+            select(tally.c.count, tally.c.fingerprint).where(tally.c.type == type_name)
+        ).one_or_none()
+        known, fingerprint = (0, bytes(DIGEST_BYTES)) if present is None else present
+        count, before = self._count + known, mark_number(fingerprint)
+        after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
+        connection.execute(delete(tally).where(tally.c.type == type_name))
+        connection.execute(tally.insert().values(type=type_name, count=count, fingerprint=after))
+
+
+def _same_object(head: FromClause) -> ColumnElement[bool]:
+    return and_(head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None))
