@@ -14,7 +14,7 @@ from syncd.store import Store
 from syncd.store.url import shown_url
 
 if TYPE_CHECKING:
-    from syncd.ingest.zones import Imported
+    from syncd.ingest.staging import Imported
 
 _DAY_S = 24 * 3600
 _DEFAULT_STORE = "sqlite:///syncd.db"
