@@ -154,7 +154,7 @@ class _Connection:
             now = time.monotonic()
             if now >= self._end:
                 raise ConnectionFailed(
-                    f"{self._where}: not done after {self._timeout_s:.0f} s; --timeout allows more"
+                    f"{self._where}: not done after {self._timeout_s:g} s; --timeout allows more"
                 )
             if now >= silent_at:
                 raise ConnectionFailed(

@@ -28,7 +28,8 @@ from syncd.errors import ConfigError, TransferFailed
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_UNSIGNED = 99
 """Messages between two that are signed (RFC 8945 section 5.3.1)."""
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
+_QUOTED_OR_COMMENT = re.compile(r'("[^"]*")|/\*.*?\*/|//[^\n]*|#[^\n]*', re.DOTALL)
+"""A secret may hold // within its quotes."""
 _KEY = re.compile(r"""\s*key\s+("[^"]*"|[^\s"{};]+)\s*\{([^{}]*)\}\s*;?\s*""")
 _STATEMENT = re.compile(r"""\s*([a-z-]+)\s+("[^"]*"|[^\s"{};]+)\s*;\s*""")
 _ALGORITHMS = {
@@ -70,7 +71,7 @@ def read_key(path: Path) -> dns.tsig.Key:
 
 def parse_key(text: str, where: str) -> dns.tsig.Key:
     """Return the key that a text in BIND's syntax states. Raises ConfigError."""
-    found = _KEY.fullmatch(_COMMENT.sub(" ", text))
+    found = _KEY.fullmatch(_QUOTED_OR_COMMENT.sub(lambda part: part[1] or " ", text))
     if found is None:
         raise ConfigError(f"{where}: is not one `key NAME {{ ... }};`, as `tsig-keygen` prints it")
     statements: dict[str, str] = {}
