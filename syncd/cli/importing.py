@@ -129,6 +129,51 @@ def import_axfr_command(
         return _report(store, "zones", result, as_json)
 
 
+@import_.command("powerdns")
+@click.argument("url", metavar="URL", envvar="SYNCD_POWERDNS")
+@store_option
+@comment_option
+@keep_going_option
+@click.option(
+    "--delete",
+    "delete_others",
+    is_flag=True,
+    help="Zones of the store that PowerDNS does not have go.",
+)
+@click.option(
+    "--allow-large-change",
+    is_flag=True,
+    help="Even if that are more than 30 % of the store's zones.",
+)
+@json_option
+def import_powerdns_command(
+    url: str,
+    store_url: str,
+    comment: str,
+    keep_going: bool,
+    delete_others: bool,
+    allow_large_change: bool,
+    as_json: bool,
+) -> int:
+    """Import the native and primary zones of a PowerDNS database (generic SQL schema).
+
+    URL is the database's, written as that of --store; in SYNCD_POWERDNS no process list shows it.
+    """
+    from syncd.ingest.powerdns import import_powerdns
+
+    with open_store(store_url) as store:
+        result = import_powerdns(
+            store,
+            url,
+            author=_AUTHOR,
+            comment=comment,
+            keep_going=keep_going,
+            delete_others=delete_others,
+            allow_large_change=allow_large_change,
+        )
+        return _report(store, "zones", result, as_json)
+
+
 def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
     for text in result.warnings:
         warn("syncd", text)

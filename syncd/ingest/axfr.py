@@ -5,12 +5,10 @@ the digest that importing its file gives. It is taken only if it is whole: the S
 began with ends it, and with a key every message is signed.
 """
 
-import io
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO
 
 import dns.exception
 import dns.message
@@ -24,15 +22,14 @@ from syncd.content.zone.wire import Message
 from syncd.errors import ConfigError, ConnectionFailed, InvalidContent, TransferFailed
 from syncd.ingest.staging import Imported, import_sources
 from syncd.ingest.tsig import Signatures
+from syncd.ingest.zonelines import ZoneLines
 from syncd.store import Store
 from syncd.types.base import Prepared
-from syncd.types.zones import prepare_zone
 
 DEFAULT_PORT = 53
 DEFAULT_TIMEOUT_S = 600.0
 SILENCE_S = 30.0
 """How long connecting may take, and each message of the answer."""
-_BUFFER_BYTES = 1024 * 1024
 _RECEIVED_BYTES = 256 * 1024
 _SOA = TYPE_CODES["SOA"]
 _ALLOW = "allow it there (BIND allow-transfer, Knot acl, NSD provide-xfr), or give its key"
@@ -108,9 +105,8 @@ class _TransferSource:
         """Transfer the zone. Raises ConnectionFailed, TransferFailed, InvalidContent."""
         transfer = self._transfer
         with _Connection(transfer, self._timeout_s) as connection:
-            text = _TransferText(_lines(transfer, connection, self._key))
-            stream: IO[bytes] = io.BufferedReader(text, _BUFFER_BYTES)
-            prepared = prepare_zone(stream, origin=transfer.zone, path=self.where)
+            text = ZoneLines(_lines(transfer, connection, self._key))
+            prepared = text.prepare(transfer.zone, self.where)
             self.size_bytes = text.size_bytes
         return prepared
 
@@ -245,28 +241,3 @@ class _End:
 def _refused(transfer: Transfer, rcode: int) -> TransferFailed:
     said = _REFUSALS.get(rcode, f"answers {dns.rcode.to_text(dns.rcode.Rcode(rcode))}")
     return TransferFailed(f"{transfer}: the server {said}")
-
-
-class _TransferText(io.RawIOBase):
-    """The lines of a transfer as a file."""
-
-    def __init__(self, messages: Iterator[list[str]]) -> None:
-        super().__init__()
-        self._messages = messages
-        self._held = memoryview(b"")
-        self.size_bytes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview | bytearray") -> int:  # type: ignore[override]
-        while not self._held:
-            lines = next(self._messages, None)
-            if lines is None:
-                return 0
-            self._held = memoryview("".join([f"{line}\n" for line in lines]).encode("ascii"))
-            self.size_bytes += len(self._held)
-        count = min(len(buffer), len(self._held))
-        buffer[:count] = self._held[:count]
-        self._held = self._held[count:]
-        return count

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from syncd.content.tokens import Token
-from syncd.errors import InvalidContent, SyncError
+from syncd.errors import InvalidContent, LargeChangeRefused, SyncError
 from syncd.store import Batch, Store
 from syncd.store.view import Content
 from syncd.types.base import Prepared, Present
@@ -18,6 +18,11 @@ from syncd.types.zones import ZONES
 _GROUP_ZONES = 200
 _GROUP_BYTES = 1024 * 1024
 """Zones read before they are looked up together."""
+
+_MAX_DELETED_SHARE = 0.30
+"""Share of the zones that may go at once, where that is guarded."""
+_MIN_ZONES = 10
+"""With fewer zones a share says nothing."""
 
 Progress = Callable[[int], None]
 
@@ -35,6 +40,15 @@ class Imported:
     warnings: list[str] = field(default_factory=list)
     failed: list[SyncError] = field(default_factory=list)
     """With `keep_going`: what was left out, and why."""
+
+
+def check_share(gone: int, count: int) -> None:
+    """Raise LargeChangeRefused if so many of the store's zones should not go unasked."""
+    if count >= _MIN_ZONES and gone > _MAX_DELETED_SHARE * count:
+        raise LargeChangeRefused(
+            f"of {count} zones, {gone} would go, over {_MAX_DELETED_SHARE:.0%}; nothing was "
+            "changed. If that is right, repeat with --allow-large-change"
+        )
 
 
 class ZoneSource(Protocol):
@@ -110,15 +124,24 @@ class Staging:
             except InvalidContent as error:
                 self._fail(error if error.path else InvalidContent(error.reason, path=source.where))
 
-    def delete_others(self, kept: Collection[str] = ()) -> None:
+    def delete_others(self, kept: Collection[str] = (), *, guarded: bool = False) -> None:
         """Take out the zones that no source had, and are not among `kept`; none at all if a source
-        failed, as it may have been that of any of them."""
+        failed, as it may have been that of any of them.
+
+        With `guarded`, raises LargeChangeRefused if they are suspiciously many.
+        """
         if self.result.failed:
             self.result.warnings.append(
                 "nothing was deleted: what failed may be a zone of the store"
             )
             return
-        for version in self._store.view().versions(["zones"]):
+        view = self._store.view()
+        if guarded:
+            count = view.totals(["zones"]).count
+            names = (version.name for version in view.versions(["zones"]))
+            gone = sum(name not in self.seen and name not in kept for name in names)
+            check_share(gone, count)
+        for version in view.versions(["zones"]):
             if version.name not in self.seen and version.name not in kept:
                 self._batch.delete(version)
                 self.result.removed += 1
