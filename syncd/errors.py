@@ -10,7 +10,7 @@ SyncError
   StoreError              the database cannot be used, or is not what it says
   FileFailed              a file or folder of this machine cannot be read or written
   RemoteError             the other side broke the protocol, or its data is not what it says
-    ProtocolViolation  VerificationFailed  NotTrusted
+    ProtocolViolation  VerificationFailed  NotTrusted  TransferFailed
   ConnectionFailed        nobody answers, or the connection ended early
   LargeChangeRefused      a guard on the replica stopped a suspiciously large change
   ServerFailed            the name server behind an agent, or one of its tools, cannot be used
@@ -227,6 +227,10 @@ class VerificationFailed(RemoteError):
 
 class NotTrusted(RemoteError):
     """The server's certificate is not that of the server that was meant."""
+
+
+class TransferFailed(RemoteError):
+    """A name server does not transfer a zone, or not in a way that can be taken: says why."""
 
 
 class ConnectionFailed(SyncError):

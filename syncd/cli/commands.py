@@ -4,40 +4,19 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from syncd import __version__
-from syncd.output import bytes_text, print_table, say, time_text, warn
+from syncd.cli.importing import import_
+from syncd.cli.options import json_option, open_store, store_option
+from syncd.output import bytes_text, print_table, say, time_text
 from syncd.store import Store
 from syncd.store.url import shown_url
 
-if TYPE_CHECKING:
-    from syncd.ingest.zones import Imported
-
 _DAY_S = 24 * 3600
-_DEFAULT_STORE = "sqlite:///syncd.db"
 _DAMAGED_STATUS = 8
-_FAILED_FILES_STATUS = 5
-
-
-def _open(url: str) -> Store:
-    return Store.open(url)
-
-
-store_option = click.option(
-    "--store",
-    "store_url",
-    envvar="SYNCD_STORE",
-    default=_DEFAULT_STORE,
-    show_default=True,
-    metavar="URL",
-    help="Database of the store (or SYNCD_STORE): sqlite:///FILE, "
-    "postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE.",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-comment_option = click.option("--comment", default="", help="A word for the log.")
 
 
 def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,79 +114,7 @@ def demo(keep: bool) -> None:
     run_demo(keep=keep)
 
 
-@syncd.group("import")
-def import_() -> None:
-    """Take in zones or files of this machine, in one commit."""
-
-
-@import_.command("zones")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@store_option
-@comment_option
-@click.option("--origin", help="Origin of relative names, if the file's name does not tell.")
-@click.option("--keep-going", is_flag=True, help="Take the good zones, list the bad.")
-@click.option("--delete", "delete_others", is_flag=True, help="Zones that are not in PATHS go.")
-@json_option
-def import_zones_command(
-    paths: tuple[Path, ...],
-    store_url: str,
-    comment: str,
-    origin: str | None,
-    keep_going: bool,
-    delete_others: bool,
-    as_json: bool,
-) -> int:
-    """Import master files: files, or folders of them."""
-    from syncd.ingest.zones import find_master_files, import_zones
-
-    with _open(store_url) as store:
-        result = import_zones(
-            store,
-            find_master_files(paths),
-            author="syncd import",
-            comment=comment,
-            origin=origin,
-            keep_going=keep_going,
-            delete_others=delete_others,
-        )
-        return _report(store, "zones", result, as_json)
-
-
-@import_.command("files")
-@click.argument("folder", type=click.Path(path_type=Path))
-@store_option
-@comment_option
-@click.option("--delete", "delete_others", is_flag=True, help="Files not in the folder go.")
-@json_option
-def import_files_command(
-    folder: Path, store_url: str, comment: str, delete_others: bool, as_json: bool
-) -> int:
-    """Import a folder's files, with mode and time."""
-    from syncd.ingest.files import import_files
-
-    with _open(store_url) as store:
-        result = import_files(
-            store, folder, author="syncd import", comment=comment, delete_others=delete_others
-        )
-        return _report(store, "files", result, as_json)
-
-
-def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
-    for text in result.warnings:
-        warn("syncd", text)
-    for error in result.failed:
-        say(f"syncd: {error}", err=True)
-    token = result.token or store.clock().token
-    columns = ("read", "changed", "removed", "failed", "token")
-    row = (result.objects, result.changed, result.removed, len(result.failed), str(token))
-    if as_json:
-        print_table(columns, [row], as_json=True)
-    else:
-        say(
-            f"{result.objects} {what} read, {result.changed} changed, {result.removed} removed, "
-            f"{len(result.failed)} failed; the store is at {token}"
-        )
-    return _FAILED_FILES_STATUS if result.failed else 0
+syncd.add_command(import_)
 
 
 @syncd.command()
@@ -219,7 +126,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
     """Write zones or files into a folder."""
     from syncd.ingest.export import export_objects
 
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         count = export_objects(store, type_name, folder, at=at)
     say(f"{count} {type_name} written to {folder}")
 
@@ -230,7 +137,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
 @json_option
 def log(store_url: str, limit: int | None, as_json: bool) -> None:
     """List the commits, newest first."""
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         rows = [
             (commit.seq, time_text(commit.at), commit.author, commit.objects, commit.comment)
             for commit in store.log(limit)
@@ -244,7 +151,7 @@ def log(store_url: str, limit: int | None, as_json: bool) -> None:
 @click.option("--keep-commits", type=int, help="Instead: so many commits stay readable.")
 def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
     """Remove what only old commits can show."""
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         if keep_commits is not None:
             swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
         else:
@@ -260,7 +167,7 @@ def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
 @json_option
 def fsck(store_url: str, as_json: bool) -> int:
     """Hash everything again and compare whatever the store says twice."""
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         damages = [(damage.where, damage.what) for damage in store.fsck()]
         token = store.clock().token
     if damages or as_json:
@@ -277,7 +184,7 @@ def fsck(store_url: str, as_json: bool) -> int:
 @store_option
 def restored(store_url: str) -> None:
     """Begin a new history: do this after putting a backup in place of the store."""
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         token = store.renew_epoch()
     say(f"a new history begins at {token}; every replica compares everything once")
 
@@ -308,7 +215,7 @@ def user_add(name: str, role: str, password_stdin: bool, store_url: str) -> None
     """Add a user."""
     from syncd.cli.users import add_user
 
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         added = add_user(store, name, role, lambda: _read_password(password_stdin))
     say(f"user {added} may log in as {role.lower()}")
 
@@ -321,7 +228,7 @@ def user_passwd(name: str, password_stdin: bool, store_url: str) -> None:
     """Give a user another password."""
     from syncd.cli.users import change_password
 
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         change_password(store, name, lambda: _read_password(password_stdin))
     say(f"user {name} has a new password")
 
@@ -333,7 +240,7 @@ def user_remove(name: str, store_url: str) -> None:
     """Remove a user."""
     from syncd.cli.users import remove_user
 
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         remove_user(store, name)
     say(f"user {name} is gone")
 
@@ -343,7 +250,7 @@ def user_remove(name: str, store_url: str) -> None:
 @json_option
 def user_list(store_url: str, as_json: bool) -> None:
     """List the users."""
-    with _open(store_url) as store:
+    with open_store(store_url) as store:
         rows = [
             (version.name, version.attribute("role"), time_text(version.mtime))
             for version in store.view().versions(["users"])

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from syncd.errors import IllegalValue, InvalidContent
-from syncd.ingest.zones import Imported, Progress
+from syncd.ingest.staging import Imported, Progress
 from syncd.store import Store
 from syncd.types.files import FILES
 

@@ -1,48 +1,23 @@
-"""Master files of this machine become zones: all of them in one commit, or none.
-
-Files are read some at a time, so that memory stays flat however many there are, and compared with
-what the store holds; a zone in which nothing changed makes no version.
-"""
+"""Master files of this machine become zones: all of them in one commit, or none; see `staging`."""
 
 import fnmatch
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from syncd.content.tokens import Token
 from syncd.errors import InvalidContent
-from syncd.store import Batch, Store
-from syncd.store.view import Content
-from syncd.types.base import Prepared, Present
+from syncd.ingest.staging import Imported, Progress, import_sources
+from syncd.store import Store
+from syncd.types.base import Prepared
 from syncd.types.zone_files import zone_of_file_name
-from syncd.types.zones import ZONES, prepare_zone
+from syncd.types.zones import prepare_zone
 
-_GROUP_FILES = 200
-_GROUP_BYTES = 1024 * 1024
-"""Files read before their zones are looked up together."""
 _ZONE_FILES = ("*.zone", "*.db", "*.hosts", "*.signed", "db.*")
 """What is taken for a master file in a folder."""
 _DATABASE_MAGIC = b"SQLite format 3\0"
-
-Progress = Callable[[int], None]
-
-
-@dataclass
-class Imported:
-    """What an import did."""
-
-    token: Token | None
-    """Of its commit; None if nothing changed."""
-    objects: int = 0
-    """Read, changed or not."""
-    changed: int = 0
-    removed: int = 0
-    warnings: list[str] = field(default_factory=list)
-    failed: list[InvalidContent] = field(default_factory=list)
-    """With `keep_going`: the files that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,61 +89,37 @@ def import_zones(
     InvalidContent for the first bad one and changes nothing. With `delete_others`, zones that no
     file holds go, unless a file failed.
     """
-    result = Imported(None)
-    seen: dict[str, str] = {}
-    with store.batch() as batch:
-        for group in _groups(files):
-            prepared: list[tuple[MasterFile, Prepared]] = []
-            for file in group:
-                try:
-                    zone = _prepare(file, origin)
-                    if zone.name in seen:
-                        raise InvalidContent(
-                            f"zone {zone.name} stands in {seen[zone.name]} as well",
-                            path=file.path,
-                        )
-                    seen[zone.name] = file.path
-                    prepared.append((file, zone))
-                except InvalidContent as error:
-                    if not keep_going:
-                        raise
-                    result.failed.append(error)
-            _put(store, batch, prepared, keep_going, result)
-            progress(len(group))
-        if delete_others and result.failed:
-            result.warnings.append("nothing was deleted: a file that failed may be a zone's")
-        elif delete_others:
-            for version in store.view().versions(["zones"]):
-                if version.name not in seen:
-                    batch.delete(version)
-                    result.removed += 1
-        result.changed = batch.changes - result.removed
-        result.token = batch.publish(author, comment)
-    result.warnings += batch.warnings
-    return result
+    sources = [_FileSource(file, origin) for file in files]
+    return import_sources(
+        store, sources, author=author, comment=comment, keep_going=keep_going,
+        delete_others=delete_others, progress=progress,
+    )  # fmt: skip
 
 
-def _groups(files: Sequence[MasterFile]) -> Iterator[list[MasterFile]]:
-    group: list[MasterFile] = []
-    size_bytes = 0
-    for file in files:
-        group.append(file)
-        size_bytes += _size_bytes(file.path)
-        if len(group) >= _GROUP_FILES or size_bytes >= _GROUP_BYTES:
-            yield group
-            group, size_bytes = [], 0
-    if group:
-        yield group
+@dataclass(frozen=True, slots=True)
+class _FileSource:
+    """A master file as a source; small, as there may be 100,000 of them."""
+
+    file: MasterFile
+    origin: str | None
+
+    @property
+    def where(self) -> str:
+        return self.file.path
+
+    @property
+    def size_bytes(self) -> int:
+        try:
+            return os.stat(self.file.path).st_size
+        except OSError:
+            return 0  # reading it says what is wrong
+
+    def prepare(self) -> Prepared:
+        return prepare_file(self.file, self.origin)
 
 
-def _size_bytes(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0  # reading it says what is wrong
-
-
-def _prepare(file: MasterFile, origin: str | None) -> Prepared:
+def prepare_file(file: MasterFile, origin: str | None = None) -> Prepared:
+    """Read a master file. Raises InvalidContent."""
     try:
         with open(file.path, "rb") as stream:
             return prepare_zone(
@@ -179,32 +130,6 @@ def _prepare(file: MasterFile, origin: str | None) -> Prepared:
             )
     except OSError as error:
         raise InvalidContent(error.strerror or str(error), path=file.path) from None
-
-
-def _put(
-    store: Store,
-    batch: Batch,
-    group: list[tuple[MasterFile, Prepared]],
-    keep_going: bool,
-    result: Imported,
-) -> None:
-    view = store.view()
-    heads = view.find("zones", [zone.name for _, zone in group])
-    for file, zone in group:
-        head = heads.get(zone.name)
-        try:
-            present = None if head is None else Present(head, Content(view, head))
-            settled = ZONES.settle(zone, present)
-            if settled is not None:
-                batch.put("zones", settled, head)
-            else:
-                result.warnings += zone.warnings
-            result.objects += 1
-        except InvalidContent as error:
-            named = error if error.path else InvalidContent(error.reason, path=file.path)
-            if not keep_going:
-                raise named from None
-            result.failed.append(named)
 
 
 def _includer(base: Path) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:

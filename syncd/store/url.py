@@ -24,24 +24,27 @@ _PASSWORD = re.compile(r":[^:@]*@")
 _SECRET_OPTIONS = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
 
 
-def parse_url(text: str) -> URL:
-    """Return a store's URL. Raises StoreError for what is none, or if its driver is missing."""
+def parse_url(text: str, what: str = "store") -> URL:
+    """Return the URL of a store, or of `what` messages shall call it.
+
+    Raises StoreError for what is none, or if its driver is missing.
+    """
     hidden = _PASSWORD.sub(":***@", text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise StoreError(
-            f"store {hidden!r}: no database URL that can be used; it is {KNOWN}"
+            f"{what} {hidden!r}: no database URL that can be used; it is {KNOWN}"
         ) from None
     if url.drivername not in _DRIVERS:
         raise StoreError(
-            f"store {shown_url(text)!r}: no database URL that can be used: there is no "
+            f"{what} {shown_url(text)!r}: no database URL that can be used: there is no "
             f"{url.drivername!r}; it is {KNOWN}"
         )
     driver = _DRIVERS[url.drivername]
     if driver is not None and find_spec(driver[0]) is None:
         raise StoreError(
-            f"store {shown_url(text)}: the driver {driver[0]} is not installed; "
+            f"{what} {shown_url(text)}: the driver {driver[0]} is not installed; "
             f"`pip install '{driver[1]}'` brings it"
         )
     return url

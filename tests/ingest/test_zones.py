@@ -103,7 +103,7 @@ def test_one_bad_file_among_thousands_stops_everything(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the files before it were written to the database already."""
-    monkeypatch.setattr("syncd.ingest.zones._GROUP_FILES", 1)
+    monkeypatch.setattr("syncd.ingest.staging._GROUP_ZONES", 1)
     monkeypatch.setattr("syncd.store.batch._FLUSH_BYTES", 1)
     write(folder, "z", "www 3600 IN A nonsense")
     with pytest.raises(InvalidContent):

@@ -12,15 +12,17 @@ def running_knot(
     zones: Zones = {},  # noqa: B006 (nobody writes to it)
     server_options: str = "",
     zone_options: str = "acl: loopback",
+    definitions: str = "",
     extra_config: str = "",
 ) -> "Knot":
     """Return a knotd to enter with `with`.
 
     `server_options` are further lines of the server section, `zone_options` those of the default
-    template; `extra_config` stands below all that (includes, further zones, keys, access lists).
+    template. `definitions` stand before that, as it may name them (keys, remotes, access lists),
+    `extra_config` below all that (includes, further zones).
     The access list `loopback` lets this machine transfer, notify and update.
     """
-    return Knot(folder, zones, server_options, zone_options, extra_config)
+    return Knot(folder, zones, server_options, zone_options, definitions, extra_config)
 
 
 class Knot(NameServer):
@@ -29,11 +31,17 @@ class Knot(NameServer):
     name = "knotd"
 
     def __init__(
-        self, folder: Path, zones: Zones, server_options: str, zone_options: str, extra_config: str
+        self,
+        folder: Path,
+        zones: Zones,
+        server_options: str,
+        zone_options: str,
+        definitions: str,
+        extra_config: str,
     ) -> None:
         super().__init__(folder, zones)
         self._server_options, self._zone_options = server_options, zone_options
-        self._extra_config = extra_config
+        self._definitions, self._extra_config = definitions, extra_config
 
     @property
     def socket(self) -> Path:
@@ -69,20 +77,16 @@ acl:
   - id: loopback
     address: 127.0.0.1
     action: [transfer, notify, update]
-{"" if "template:" in self._extra_config else self._template()}
-{self._extra_config}
-{"zone:" if zones else ""}
-{zones}
-""")
-
-    def _template(self) -> str:
-        return f"""\
+{self._definitions}
 template:
   - id: default
     storage: "{self.folder}"
     file: "%s.zone"
 {_indented(self._zone_options)}
-"""
+{self._extra_config}
+{"zone:" if zones else ""}
+{zones}
+""")
 
     def _command(self) -> Sequence[str]:
         return ["knotd", "-c", str(self.config), "-s", str(self.socket)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from syncd.content.zone.lexer import QuotedValue
 from syncd.content.zone.names import BadNameError, origin_wire
 from syncd.content.zone.rdata_coding import MAX_RDATA_BYTES, RdataError, Reader, Wire
-from syncd.content.zone.rdata_fields import Field, Opaque
+from syncd.content.zone.rdata_fields import Opaque
 from syncd.content.zone.rdata_types import fields_of
 from syncd.content.zone.record_types import NOT_IN_ZONES, TYPE_CODES, type_name
 
@@ -24,7 +24,15 @@ def canonical_rdata(rdclass: int, rdtype: int, tokens: Sequence[str], origin: st
     `tokens` are its fields as `lex_record` cut them. `origin` completes relative names and must be
     absolute. The result is one line. Raises RdataError for whatever BIND refuses.
     """
-    fields, data = _encode(rdclass, rdtype, tokens, origin)
+    return rdata_text(rdclass, rdtype, _encode(rdclass, rdtype, tokens, origin))
+
+
+def rdata_text(rdclass: int, rdtype: int, data: bytes) -> str:
+    """The canonical spelling of rdata in wire format, in which no name is compressed.
+
+    Raises RdataError for what is not well formed.
+    """
+    fields = fields_of(rdclass, rdtype)
     if fields is None:
         return _opaque(data)
     wire = Wire(type_name(rdtype), data)
@@ -47,12 +55,10 @@ def rdata_wire(rdclass: int, rdtype: int, tokens: Sequence[str]) -> bytes:
 
 def rdata_size(rdclass: int, rdtype: int, tokens: Sequence[str]) -> int:
     """The octets that canonical rdata has in wire format."""
-    return len(_encode(rdclass, rdtype, tokens, ".")[1])
+    return len(_encode(rdclass, rdtype, tokens, "."))
 
 
-def _encode(
-    rdclass: int, rdtype: int, tokens: Sequence[str], origin: str
-) -> tuple[tuple[Field, ...] | None, bytes]:
+def _encode(rdclass: int, rdtype: int, tokens: Sequence[str], origin: str) -> bytes:
     mnemonic = type_name(rdtype)
     if rdtype in NOT_IN_ZONES:
         raise RdataError(f"{mnemonic}: records of this type do not belong in a zone")
@@ -76,7 +82,7 @@ def _encode(
         data = bytes(reader.wire)
     if len(data) > MAX_RDATA_BYTES:
         raise RdataError(f"{mnemonic}: {len(data)} bytes of rdata, the limit is {MAX_RDATA_BYTES}")
-    return fields, data
+    return data
 
 
 def _with_values(tokens: Sequence[str]) -> list[str]:
