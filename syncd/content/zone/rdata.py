@@ -50,7 +50,7 @@ def rdata_wire(rdclass: int, rdtype: int, tokens: Sequence[str]) -> bytes:
 
     Raises RdataError.
     """
-    return _encode(rdclass, rdtype, tokens, ".")[1]
+    return _encode(rdclass, rdtype, tokens, ".")
 
 
 def rdata_size(rdclass: int, rdtype: int, tokens: Sequence[str]) -> int:
