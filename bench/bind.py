@@ -27,6 +27,7 @@ from bench.peers import (
 from bench.zone_edit import EditedZone
 
 NAME = "BIND"
+RELOAD_ALL = "reload"
 _CHANGE_S = 60.0
 _MANY = 10_000
 _XFR_BYTES = re.compile(rb"Transfer completed: .*?(\d+) bytes")
@@ -48,6 +49,7 @@ class BindServer:
         zone_options: str,
         other_port: int,
         notify: bool,
+        include: Path | None = None,
     ) -> None:
         self.port = port
         self.folder = folder
@@ -73,8 +75,12 @@ class BindServer:
                 f'zone "{zone}" {{ file "{folder}/{zone}.zone"; {zone_options} }};'
                 for zone in zones
             )
-            + "\n"
+            + (f'\ninclude "{include}";\n' if include else "\n")
         )
+
+    @property
+    def rndc_config(self) -> Path:
+        return self._rndc_config
 
     def start(self) -> None:
         cores = os.cpu_count() or 1
@@ -158,9 +164,16 @@ class Primary(BindServer):
     """A loaded primary; it writes journals into `folder` only when a zone is reloaded."""
 
     def __init__(
-        self, work: Path, zones: Sequence[str], folder: Path, notify_port: int | None = None
+        self,
+        work: Path,
+        zones: Sequence[str],
+        folder: Path,
+        notify_port: int | None = None,
+        *,
+        takes_updates: bool = False,
     ) -> None:
-        options = "type primary; check-names ignore; ixfr-from-differences yes;"
+        options = "type primary; check-names ignore; "
+        options += "allow-update { 127.0.0.1; };" if takes_updates else "ixfr-from-differences yes;"
         notify = notify_port is not None
         super().__init__(work, free_port(), zones, folder, options, notify_port or 1, notify)
         self._zones = zones
@@ -175,7 +188,7 @@ class Primary(BindServer):
         return self
 
 
-def _secondary(work: Path, zones: Sequence[str], primary_port: int, port: int) -> BindServer:
+def secondary_of(work: Path, zones: Sequence[str], primary_port: int, port: int) -> BindServer:
     options = f"type secondary; primaries {{ 127.0.0.1 port {primary_port}; }};"
     return BindServer(work, port, zones, work / "zones", options, primary_port, notify=False)
 
@@ -183,7 +196,7 @@ def _secondary(work: Path, zones: Sequence[str], primary_port: int, port: int) -
 def bootstrap(primary: Primary, data: Dataset, work: Path, limit_s: float) -> Figure:
     """From the start of an empty secondary's process until each zone file is on disk."""
     zones = [file.zone for file in data.files()]
-    with _secondary(work, zones, primary.port, free_port()) as secondary:
+    with secondary_of(work, zones, primary.port, free_port()) as secondary:
         return measure_bootstrap(primary, secondary, data, limit_s)
 
 
@@ -197,7 +210,7 @@ def change_one_record(data: Dataset, work: Path, repeat: int, limit_s: float) ->
     port = free_port()
     with (
         Primary(work / "primary", [zone], source, port) as primary,
-        _secondary(work / "secondary", [zone], primary.port, port) as secondary,
+        secondary_of(work / "secondary", [zone], primary.port, port) as secondary,
     ):
         measure_bootstrap(primary, secondary, data, limit_s)
 

@@ -25,6 +25,7 @@ from bench.peers import (
 from bench.zone_edit import EditedZone
 
 NAME = "Knot"
+RELOAD_ALL = "zone-reload"
 _BACKGROUND_WORKERS = 8
 _CHANGE_S = 60.0
 _MANY = 10_000
@@ -46,6 +47,7 @@ class KnotServer:
         folder: Path,
         template: Sequence[str],
         other_port: int,
+        include: Path | None = None,
     ) -> None:
         self.port = port
         self.folder = folder
@@ -54,9 +56,16 @@ class KnotServer:
         for made in (work / "run", work / "db", folder):
             made.mkdir(parents=True, exist_ok=True)
         level = "warning" if len(zones) > _MANY else "info"
-        self._config.write_text(_config(work, self, zones, template, other_port, level))
+        text = _config(work, self, zones, template, other_port, level)
+        if include is not None:
+            text += f"include: {include}\n"
+        self._config.write_text(text)
         self._daemon: Daemon | None = None
         self._log = work / "knot.log"
+
+    @property
+    def socket(self) -> Path:
+        return self._socket
 
     def start(self) -> None:
         self._daemon = Daemon(
@@ -122,7 +131,7 @@ def _config(
         "acl:",
         "  - id: loopback",
         "    address: 127.0.0.1",
-        "    action: [transfer, notify]",
+        "    action: [transfer, notify, update]",
         "template:",
         "  - id: default",
         f"    storage: {server.folder}",
@@ -141,7 +150,13 @@ class Primary(KnotServer):
     """A loaded primary; it never writes into `folder`. Leaving the `with` block ends it."""
 
     def __init__(
-        self, work: Path, zones: Sequence[str], folder: Path, notify_port: int | None = None
+        self,
+        work: Path,
+        zones: Sequence[str],
+        folder: Path,
+        notify_port: int | None = None,
+        *,
+        takes_updates: bool = False,
     ) -> None:
         template = ["zonefile-sync: -1", "zonefile-load: difference"]
         if notify_port is not None:
@@ -159,7 +174,7 @@ class Primary(KnotServer):
         return self
 
 
-def _secondary(work: Path, zones: Sequence[str], primary_port: int, port: int) -> KnotServer:
+def secondary_of(work: Path, zones: Sequence[str], primary_port: int, port: int) -> KnotServer:
     return KnotServer(
         work, port, zones, work / "zones", ["zonefile-sync: 0", "master: other"], primary_port
     )
@@ -168,7 +183,7 @@ def _secondary(work: Path, zones: Sequence[str], primary_port: int, port: int) -
 def bootstrap(primary: Primary, data: Dataset, work: Path, limit_s: float) -> Figure:
     """From the start of an empty secondary's process until each zone file is on disk."""
     zones = [file.zone for file in data.files()]
-    with _secondary(work, zones, primary.port, free_port()) as secondary:
+    with secondary_of(work, zones, primary.port, free_port()) as secondary:
         return measure_bootstrap(primary, secondary, data, limit_s)
 
 
@@ -195,7 +210,7 @@ def _change(data: Dataset, work: Path, repeat: int, limit_s: float, transaction:
     port = free_port()
     with (
         Primary(work / "primary", [zone], source, port) as primary,
-        _secondary(work / "secondary", [zone], primary.port, port) as secondary,
+        secondary_of(work / "secondary", [zone], primary.port, port) as secondary,
     ):
         measure_bootstrap(primary, secondary, data, limit_s)
 

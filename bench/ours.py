@@ -38,10 +38,10 @@ _LOOK_S = 0.002
 
 
 def available() -> bool:
-    return shutil.which(_program("syncd")) is not None
+    return shutil.which(program("syncd")) is not None
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """Return the command of the environment that runs the benchmark, or else the one in PATH."""
     beside = Path(sys.executable).with_name(name)
     return str(beside) if beside.exists() else name
@@ -51,7 +51,7 @@ def _run(
     name: str, *words: str, stdin: str = "", timeout_s: float = _SETUP_S
 ) -> ProcessMeasurement:
     done = measure_command(
-        [_program(name), *words],
+        [program(name), *words],
         env={"SYNC_PASSWORD": PASSWORD},
         stdin=stdin.encode(),
         timeout_s=timeout_s,
@@ -94,11 +94,10 @@ class Source:
                 self._store,
                 stdin=f"{PASSWORD}\n",
             )
-        imported = _run("syncd", "import", "zones", str(self._zones), "--store", self._store)
-        self._import_peak_kib = imported.peak_kib
+        self._import_peak_kib = self.import_again().peak_kib
         self._daemon = Daemon(
             [
-                *(_program("syncd"), "serve", "--store", self._store, "--port", "0"),
+                *(program("syncd"), "serve", "--store", self._store, "--port", "0"),
                 *self._serve_options,
             ],
             self._log,
@@ -114,6 +113,10 @@ class Source:
     def __exit__(self, *_: object) -> None:
         if self._daemon is not None:
             self._daemon.stop()
+
+    def import_again(self) -> ProcessMeasurement:
+        """Import the folder as it is now, as one commit."""
+        return _run("syncd", "import", "zones", str(self._zones), "--store", self._store)
 
     @property
     def peak_kib(self) -> int | None:
@@ -164,7 +167,7 @@ class Replica:
 
     def watch(self, address: str) -> Daemon:
         """Start a process that follows every commit."""
-        words = [_program("syncclient"), "resync", address, *self._options, "--watch"]
+        words = [program("syncclient"), "resync", address, *self._options, "--watch"]
         return Daemon(words, self.zones.parent / "watch.log", env={"SYNC_PASSWORD": PASSWORD})
 
     def check_serial(self, name: str, serial: int) -> None:

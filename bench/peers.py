@@ -68,7 +68,7 @@ class _Files:
         return sum(path.exists() for path in self._paths) / len(self._paths)
 
 
-class _Answers:
+class Answers:
     """For which of some zones a secondary answers already; never waits for an answer."""
 
     def __init__(self, port: int, zones: Sequence[str]) -> None:
@@ -125,7 +125,7 @@ def measure_bootstrap(primary: Server, secondary: Server, data: Dataset, limit_s
     files = data.files()
     zones = [file.zone for file in files]
     come = _Files([secondary.folder / file.path.name for file in files])
-    answers = _Answers(secondary.port, zones)
+    answers = Answers(secondary.port, zones)
     pause_s = _PAUSE_MANY_S if len(zones) > _MANY else _PAUSE_S
     try:
         watch = Stopwatch()

@@ -20,9 +20,13 @@ from bench.databases import bootstraps
 from bench.figures import FIGURES as FIGURES_OF_PEERS
 from bench.figures import SIDES, Bench
 from bench.measure import BenchmarkError
+from bench.serving import FIGURES as FIGURES_OF_SERVERS
 from bench.table import Row, table
 
-FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS}
+# Memory comes last: it is that of all figures before it.
+_LAST = "peak-memory"
+FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS, **FIGURES_OF_SERVERS}
+FIGURES[_LAST] = FIGURES.pop(_LAST)
 
 
 def main() -> int:
