@@ -123,7 +123,8 @@ def follow(file: Path | None, backend: str | None) -> None:
     if backend is not None:
         from syncclient.follow.config import config_text
 
-        say(config_text(backend).rstrip("\n"))
+        for line in config_text(backend).splitlines():
+            say(line)
         return
     if file is None:
         raise click.UsageError("give --config FILE; --print-config BACKEND shows what it may hold")

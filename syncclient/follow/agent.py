@@ -14,6 +14,7 @@ by the next one, a name server that is down is waited for.
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import trio
 
@@ -140,32 +141,46 @@ class Agent:
         """Have the server answer what the store holds already, whether or not a source is there."""
         clock = await trio.to_thread.run_sync(self._store.clock)
         if clock.source is not None:
-            await self._attempt(self._apply_view)
+            await self._succeeds(self._apply_view)
 
     async def _keep_up(self, client: Client, source: str) -> Token:
         """Synchronise, apply and report; return the token at which the store stands then."""
 
-        async def synchronise_and_apply() -> None:
-            await self._synchronise(client, source)
-            await self._apply_view()
+        if await self._succeeds(partial(self._synchronise, client, source)):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._report_meanwhile, client)
+                await self._succeeds(self._apply_view)
+                nursery.cancel_scope.cancel()
+        await self._report(client)
+        clock = await trio.to_thread.run_sync(self._store.clock)
+        return clock.token
 
-        await self._attempt(synchronise_and_apply)
+    async def _report_meanwhile(self, client: Client) -> None:
+        """Say that we are alive while the server is given what is new, however long that takes."""
+        while True:
+            await trio.sleep(self._settings.poll_s)
+            try:
+                with trio.CancelScope(shield=True):  # half a reply would be taken for another's
+                    await self._report(client)
+            except (ConnectionFailed, RemoteError) as error:
+                log.warning("report_failed", reason=error)
+                return  # whoever uses the connection next finds out
+
+    async def _report(self, client: Client) -> None:
         try:
             await client.report(self._standing.report())
         except Refused as error:
             log.warning("report_refused", reason=error)
-        clock = await trio.to_thread.run_sync(self._store.clock)
-        return clock.token
 
-    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _succeeds(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do what may fail because of this machine; that is told, and tried again later."""
         try:
             await work()
         except _HERE as error:
             self._standing.failed(error)
             log.error("failed", reason=error)
-        else:
-            self._server_waits.reset()
+            return False
+        return True
 
     async def _synchronise(self, client: Client, source: str) -> None:
         with self._store.synchronising():
@@ -195,6 +210,7 @@ class Agent:
             view = await trio.to_thread.run_sync(self._store.view)
             applied = await self._applier.apply(view)
             self._standing.applied(applied)
+            self._server_waits.reset()
             if applied.changed or applied.gone or applied.failed:
                 log.info(
                     "applied", token=view.token, changed=applied.changed, gone=applied.gone,

@@ -127,5 +127,5 @@ def test_without_a_configuration_it_says_how_to_get_one() -> None:
 
 
 def test_the_configuration_of_each_backend_is_printed() -> None:
-    assert "[bind]" in run("syncclient", "follow", "--print-config", "bind").out
+    assert "\n[bind]\n" in run("syncclient", "follow", "--print-config", "bind").out
     assert "bind" in refused("syncclient", "follow", "--print-config", "tinydns", status=2)

@@ -260,6 +260,22 @@ def test_an_agent_that_is_told_to_stop_finishes_its_step(
         trio.run(follow, daemon)
 
 
+def test_an_agent_that_takes_long_goes_on_reporting(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    freed = tmp_path / "freed"
+    command = script(tmp_path / "load", f'until [ -e "{freed}" ]; do sleep 0.05; done')
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, command=command)):
+            await come(lambda: row(source) is not None)
+            freed.touch()
+            await come(is_in(source, ServerState.IN_SYNC))
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
 def test_what_is_older_than_it_is_kept_is_collected(
     tmp_path: Path, source: Store, replica: Store
 ) -> None:
