@@ -30,6 +30,7 @@ _MOST_TRUNCATED = 1000
 """Truncated replies that are kept before their questions are asked over TCP."""
 _FEW = 10
 """Questions that may stay unanswered together without the server being taken for dead."""
+_NEVER = float("inf")
 _FULL_NAP_S = 0.002
 """How long a send buffer that is full is given."""
 
@@ -123,6 +124,8 @@ class _Asker(Generic[T]):
                 nap_until = self._repeat_late()
                 if len(self.truncated) < _MOST_TRUNCATED:
                     nap_until = min(nap_until, self._fill())
+                if nap_until == _NEVER and self._by_deadline:
+                    nap_until = self._by_deadline[0].deadline
                 if not self._waiting and (
                     self._next is None or len(self.truncated) >= _MOST_TRUNCATED
                 ):
@@ -134,12 +137,11 @@ class _Asker(Generic[T]):
             raise _unreachable(self._server, error) from None
 
     def _fill(self) -> float:
-        """Send questions while the window and the pace allow; return when to go on at the
-        latest."""
+        """Send questions while the window and the pace allow; return when there is a turn again."""
         now = trio.current_time()
         while self._next is not None and len(self._waiting) < self._limits.window:
             if self.pace is not None and not self.pace.take(now):
-                return self.pace.next_turn()
+                return self.pace.next_turn
             question = self._next
             number = self._numbers.getrandbits(16)
             while number in self._waiting:
@@ -151,7 +153,7 @@ class _Asker(Generic[T]):
                 return now + _FULL_NAP_S
             self._waiting[number] = waiting
             self._next = next(self._questions, None)
-        return self._by_deadline[0].deadline if self._by_deadline else now
+        return _NEVER
 
     def _send(self, waiting: _Waiting[T], now: float) -> bool:
         try:
@@ -177,13 +179,13 @@ class _Asker(Generic[T]):
                 late.popleft()
                 self._give_up(first)
             elif self.pace is not None and not self.pace.take(now):
-                return self.pace.next_turn()
+                return self.pace.next_turn
             else:
                 late.popleft()
                 if not self._send(first, now):
                     late.appendleft(first)
                     return now + _FULL_NAP_S
-        return float("inf")
+        return _NEVER
 
     def _give_up(self, waiting: _Waiting[T]) -> None:
         silent = self._heard is None or self._heard < waiting.since

@@ -38,7 +38,7 @@ async def ask_over_tcp(
     try:
         for question in questions:
             while pace is not None and not pace.take(trio.current_time()):
-                await trio.sleep_until(pace.next_turn())
+                await trio.sleep_until(pace.next_turn)
             outcome = fails or await connection.ask(question.asked, limits, question.dnssec)
             if isinstance(outcome, str):
                 fails = outcome
