@@ -64,6 +64,8 @@ class Rrset(NamedTuple):
     """None of the data may be answered any more."""
     partial: bool = False
     """These are some of the records only: what else is answered is no difference."""
+    asked: bytes = b""
+    """The name to ask for, if it is not the owner: one right behind it, for its NSEC record."""
     beside: bool = False
     """Gone, and `name` is one beside it that never was: the same data there is a wildcard's."""
 
@@ -194,7 +196,7 @@ def _rrsets_of_owner(
             else:
                 only = frozenset((data,))
                 rrsets[rdtype] = Rrset(zone, owner, name, rdtype, int(ttl), only, place)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, OverflowError) as error:
         raise InvalidContent(f"{zone}: no record in its one form: {line:.80}: {error}") from None
     for covered, (datas, ttl_s) in signatures.items():
         found = rrsets.get(covered)
@@ -220,7 +222,7 @@ def _number_of(type_text: str) -> int:
 
 
 def _comparable(rdtype: int, rdata: str) -> bytes:
-    """Return canonical rdata as it is compared. Raises ValueError, OSError."""
+    """Return canonical rdata as it is compared. Raises ValueError, OSError, OverflowError."""
     if rdtype == _A:
         return inet_pton(AF_INET, rdata)
     if rdtype == _AAAA:
