@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import trio
 
-from syncclient.cli.access import Access
+from syncclient.access import Access
 from syncclient.cli.session import ProgressBar, run, with_client
 from syncclient.client import Client, Info
 from syncclient.contents import ZoneContents

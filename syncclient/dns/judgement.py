@@ -27,7 +27,7 @@ from syncclient.dns.messages import (
 )
 from syncd.content.zone.lexer import RecordError
 from syncd.content.zone.names import MAX_LABEL_BYTES, MAX_NAME_BYTES, name_text, name_wire
-from syncd.content.zone.rdata import canonical_rdata
+from syncd.content.zone.rdata import rdata_text
 from syncd.content.zone.record_types import TYPE_CODES, type_name
 
 _ADDRESSES = frozenset({TYPE_CODES["A"], TYPE_CODES["AAAA"]})
@@ -163,7 +163,7 @@ def _compare(
             return signature_rrset(
                 rrset.zone, rrset.owner, rrset.name, rrset.type, rrset.signatures,
                 rrset.signature_ttl,
-            )  # fmt: skip
+            )._replace(partial=rrset.partial)  # fmt: skip
         words += [
             f"RRSIG: {said}"
             for said in _differences(
@@ -202,11 +202,10 @@ def _shown(rdtype: int, datas: Collection[bytes]) -> str:
 
 
 def _text(rdtype: int, data: bytes) -> str:
-    generic = ("\\#", str(len(data)), *([data.hex()] if data else []))
     try:
-        text = canonical_rdata(IN, rdtype, generic, ".")
-    except RecordError:
-        text = " ".join(generic)
+        text = rdata_text(IN, rdtype, data)
+    except RecordError:  # the server may hold what no zone of ours does
+        text = f"\\# {len(data)} {data.hex()}".rstrip()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
