@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from syncclient.access import Access
 from syncclient.cli.access import connection_options
@@ -208,7 +209,9 @@ def verify(access: Access, store_url: str | None, types: str, as_json: bool, **q
     from syncclient.cli.comparison import show_verification
 
     if query["servers"]:
-        if store_url is not None:
+        # SYNCD_STORE stands for every command, and says nothing about this one.
+        source = click.get_current_context().get_parameter_source("store_url")
+        if source is ParameterSource.COMMANDLINE:
             raise click.UsageError("give --store or --query: one compares a store, one the answers")
         from syncclient.cli.served import show_served
 
