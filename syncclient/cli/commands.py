@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from syncclient.access import Access
 from syncclient.cli.access import connection_options
 from syncclient.cli.session import with_client
 from syncclient.client import Client
+from syncclient.dns.server import DnsServer
 from syncd import __version__
 from syncd.content.fleet import ServerState
 from syncd.content.tokens import Token
@@ -40,6 +42,32 @@ condition_options = _options(
     click.option("--digest", help="Refuse unless it is at this digest."),
     click.option("--serial", help="Refuse unless it is at this serial."),
     click.option("--comment", help="A word for the log."),
+)
+
+
+def _name_servers(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> list[DnsServer]:
+    try:
+        return [DnsServer.parse(text) for text in texts]
+    except IllegalValue as error:
+        raise click.BadParameter(str(error)) from None
+
+
+query_options = _options(
+    click.option(
+        "--query",
+        "servers",
+        metavar="SERVER:PORT",
+        multiple=True,
+        callback=_name_servers,
+        help="Ask this name server over DNS; may be repeated.",
+    ),
+    click.option("--records", is_flag=True, help="Ask for every record, not only the serials."),
+    click.option(
+        "--rate", type=click.FloatRange(min=0.1), metavar="N", help="Questions a second, at most."
+    ),
+    click.option("--zones", "pattern", metavar="PATTERN", help="Only these: a name, or with * ?"),
 )
 replica_options = _options(
     click.option(
@@ -171,11 +199,26 @@ def diff(
 @connection_options
 @store_option
 @click.option("--types", default="*", help="Types to count, with commas.")
+@query_options
 @json_option
-def verify(access: Access, store_url: str | None, types: str, as_json: bool) -> int:
-    """Have the server count everything anew; and with --store hash the whole replica too."""
+def verify(access: Access, store_url: str | None, types: str, as_json: bool, **query: Any) -> int:
+    """Have the server count everything anew; and with --store hash the whole replica too.
+
+    With --query ask name servers instead whether they answer what the server holds: every zone's
+    serial, and with --records every record.
+    """
     from syncclient.cli.comparison import show_verification
 
+    if query["servers"]:
+        # SYNCD_STORE stands for every command, and says nothing about this one.
+        source = click.get_current_context().get_parameter_source("store_url")
+        if source is ParameterSource.COMMANDLINE:
+            raise click.UsageError("give --store or --query: one compares a store, one the answers")
+        from syncclient.cli.served import show_served
+
+        return show_served(access, **query, as_json=as_json)
+    if query["records"] or query["rate"] is not None or query["pattern"] is not None:
+        raise click.UsageError("--records, --rate and --zones belong to --query")
     return show_verification(access, store_url, types, as_json)
 
 

@@ -1,4 +1,5 @@
-"""Many questions to one name server at once, over one UDP socket; what is truncated, over TCP.
+"""Many questions to one name server at once, over one UDP socket; over TCP what is truncated
+there, or lost again and again.
 
 Each question is answered exactly once, by a reply that came from the server's address with its
 number and its question, or by words that say why there is none. No more than `window` are on their
@@ -26,10 +27,11 @@ T = TypeVar("T")
 _RECEIVE_BYTES = 4096
 """Largest reply over UDP: more than we ever say that we take."""
 _SOCKET_BYTES = 4 * 1024 * 1024
-_MOST_TRUNCATED = 1000
-"""Truncated replies that are kept before their questions are asked over TCP."""
+_MOST_OVER_TCP = 1000
+"""Questions that are kept before they are asked over TCP."""
 _FEW = 10
 """Questions that may stay unanswered together without the server being taken for dead."""
+_NEVER = float("inf")
 _FULL_NAP_S = 0.002
 """How long a send buffer that is full is given."""
 
@@ -49,11 +51,11 @@ async def ask_all(
         asker = _Asker(server, udp, iter(questions), take, limits)
         tcp_fails: str | None = None
         while await asker.ask():
-            truncated, asker.truncated = asker.truncated, []
+            left, asker.over_tcp = asker.over_tcp, []
             if tcp_fails is None:
-                tcp_fails = await ask_over_tcp(server, truncated, take, limits, asker.pace)
+                tcp_fails = await ask_over_tcp(server, left, take, limits, asker.pace)
             else:
-                for question in truncated:
+                for question in left:
                     take(question.subject, tcp_fails)
 
 
@@ -110,10 +112,10 @@ class _Asker(Generic[T]):
         self._heard: float | None = None
         self._strays = 0
         self._numbers = random.SystemRandom()
-        self.truncated: list[Question[T]] = []
+        self.over_tcp: list[Question[T]] = []
 
     async def ask(self) -> bool:
-        """Ask until nothing is left, or much is truncated; say whether there was anything to do.
+        """Ask until nothing is left, or much is left for TCP; say whether there was anything to do.
 
         Raises ConnectionFailed.
         """
@@ -121,10 +123,12 @@ class _Asker(Generic[T]):
         try:
             while True:
                 nap_until = self._repeat_late()
-                if len(self.truncated) < _MOST_TRUNCATED:
+                if len(self.over_tcp) < _MOST_OVER_TCP:
                     nap_until = min(nap_until, self._fill())
+                if nap_until == _NEVER and self._by_deadline:
+                    nap_until = self._by_deadline[0].deadline
                 if not self._waiting and (
-                    self._next is None or len(self.truncated) >= _MOST_TRUNCATED
+                    self._next is None or len(self.over_tcp) >= _MOST_OVER_TCP
                 ):
                     return began
                 with trio.move_on_at(nap_until):
@@ -134,12 +138,11 @@ class _Asker(Generic[T]):
             raise _unreachable(self._server, error) from None
 
     def _fill(self) -> float:
-        """Send questions while the window and the pace allow; return when to go on at the
-        latest."""
+        """Send questions while the window and the pace allow; return when there is a turn again."""
         now = trio.current_time()
         while self._next is not None and len(self._waiting) < self._limits.window:
             if self.pace is not None and not self.pace.take(now):
-                return self.pace.next_turn()
+                return self.pace.next_turn
             question = self._next
             number = self._numbers.getrandbits(16)
             while number in self._waiting:
@@ -151,7 +154,7 @@ class _Asker(Generic[T]):
                 return now + _FULL_NAP_S
             self._waiting[number] = waiting
             self._next = next(self._questions, None)
-        return self._by_deadline[0].deadline if self._by_deadline else now
+        return _NEVER
 
     def _send(self, waiting: _Waiting[T], now: float) -> bool:
         try:
@@ -177,13 +180,13 @@ class _Asker(Generic[T]):
                 late.popleft()
                 self._give_up(first)
             elif self.pace is not None and not self.pace.take(now):
-                return self.pace.next_turn()
+                return self.pace.next_turn
             else:
                 late.popleft()
                 if not self._send(first, now):
                     late.appendleft(first)
                     return now + _FULL_NAP_S
-        return float("inf")
+        return _NEVER
 
     def _give_up(self, waiting: _Waiting[T]) -> None:
         silent = self._heard is None or self._heard < waiting.since
@@ -194,7 +197,8 @@ class _Asker(Generic[T]):
         if silent and (self._heard is None or many):
             raise ConnectionFailed(f"the name server {self._server} is not there: {said}")
         del self._waiting[waiting.number]
-        self._take(waiting.question.subject, said)
+        # A server that limits the rate of its answers drops datagrams, and takes TCP for honest.
+        self.over_tcp.append(waiting.question)
 
     def _receive(self) -> None:
         """Take all replies that are there."""
@@ -217,6 +221,6 @@ class _Asker(Generic[T]):
             one.answered = True
             self._heard = trio.current_time()
             if answer is None:
-                self.truncated.append(one.question)
+                self.over_tcp.append(one.question)
             else:
                 self._take(one.question.subject, answer)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from syncclient.dns.asking import ask_all
 from syncclient.dns.expectation import Rrset, Unseen, ZoneRrsets, expected_rrsets
 from syncclient.dns.judgement import judge, type_text
-from syncclient.dns.messages import RRSIG, question
+from syncclient.dns.messages import NSEC, RRSIG, question
 from syncclient.dns.questions import DEFAULT_LIMITS, AskLimits, Outcome, Question
 from syncclient.dns.server import DnsServer
 
@@ -113,7 +113,8 @@ async def confirm_rrsets(
             unseen[found] += rrset.records
         else:
             follow_up.append(found)
-            same += 0 if rrset.gone else len(rrset.rdatas)
+            if found.type == RRSIG and rrset.type != RRSIG:
+                same += len(rrset.rdatas)  # only the signatures are left to be seen
         if progress is not None:
             progress(rrset.records)
 
@@ -126,5 +127,5 @@ async def confirm_rrsets(
 
 
 def _question(rrset: Rrset) -> Question[Rrset]:
-    dnssec = bool(rrset.signatures) or rrset.type == RRSIG
-    return Question(question(rrset.name, rrset.type), rrset, True, dnssec)
+    dnssec = bool(rrset.signatures) or rrset.type in (RRSIG, NSEC)
+    return Question(question(rrset.asked or rrset.name, rrset.type), rrset, True, dnssec)

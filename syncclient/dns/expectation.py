@@ -64,6 +64,8 @@ class Rrset(NamedTuple):
     """None of the data may be answered any more."""
     partial: bool = False
     """These are some of the records only: what else is answered is no difference."""
+    asked: bytes = b""
+    """The name to ask for, if it is not the owner: one right behind it, for its NSEC record."""
     beside: bool = False
     """Gone, and `name` is one beside it that never was: the same data there is a wildcard's."""
 
@@ -125,7 +127,7 @@ class ZoneRrsets:
         return True
 
     def _owner_rrsets(self, lines: list[str]) -> list[Rrset]:
-        rrsets = _rrsets_of_owner(self._zone, lines, self.unseen)
+        rrsets = _rrsets_of_owner(self._zone, lines, self.unseen, Place.INSIDE)
         if not rrsets:
             return rrsets
         name = rrsets[0].name.lower()
@@ -136,17 +138,16 @@ class ZoneRrsets:
         if self._cut is not None:
             place = self._cut[1]
             if place is Place.UNKNOWN:  # below a DNAME
-                self.unseen[Unseen.HIDDEN] += _records(rrsets)
+                self.unseen[Unseen.HIDDEN] += sum(rrset.records for rrset in rrsets)
                 return []
-        else:
-            place = Place.INSIDE
-            types = {rrset.type for rrset in rrsets}
-            if NS in types and name != self._apex:
-                place = Place.AT_CUT
-                self._cut = (name, Place.BELOW_CUT)
-            elif DNAME in types:
-                self._cut = (name, Place.UNKNOWN)
-        return [rrset._replace(place=place) for rrset in rrsets]
+            return [rrset._replace(place=place) for rrset in rrsets]
+        types = [rrset.type for rrset in rrsets]
+        if NS in types and name != self._apex:
+            self._cut = (name, Place.BELOW_CUT)
+            return [rrset._replace(place=Place.AT_CUT) for rrset in rrsets]
+        if DNAME in types:
+            self._cut = (name, Place.UNKNOWN)
+        return rrsets
 
 
 def expected_rrsets(
@@ -163,12 +164,14 @@ def expected_rrsets(
     rrsets = [
         rrset._replace(gone=gone)
         for held in by_owner.values()
-        for rrset in _rrsets_of_owner(zone, held, unseen)
+        for rrset in _rrsets_of_owner(zone, held, unseen, Place.UNKNOWN)
     ]
     return rrsets, unseen
 
 
-def _rrsets_of_owner(zone: str, lines: list[str], unseen: Counter[Unseen]) -> list[Rrset]:
+def _rrsets_of_owner(
+    zone: str, lines: list[str], unseen: Counter[Unseen], place: Place
+) -> list[Rrset]:
     rrsets: dict[int, Rrset] = {}
     signatures: dict[int, tuple[list[bytes], int]] = {}
     line = ""
@@ -191,8 +194,9 @@ def _rrsets_of_owner(zone: str, lines: list[str], unseen: Counter[Unseen]) -> li
                 before = rrsets[rdtype]
                 rrsets[rdtype] = before._replace(rdatas=before.rdatas | {data})
             else:
-                rrsets[rdtype] = Rrset(zone, owner, name, rdtype, int(ttl), frozenset((data,)))
-    except (ValueError, OSError) as error:
+                only = frozenset((data,))
+                rrsets[rdtype] = Rrset(zone, owner, name, rdtype, int(ttl), only, place)
+    except (ValueError, OSError, OverflowError) as error:
         raise InvalidContent(f"{zone}: no record in its one form: {line:.80}: {error}") from None
     for covered, (datas, ttl_s) in signatures.items():
         found = rrsets.get(covered)
@@ -218,7 +222,7 @@ def _number_of(type_text: str) -> int:
 
 
 def _comparable(rdtype: int, rdata: str) -> bytes:
-    """Return canonical rdata as it is compared. Raises ValueError, OSError."""
+    """Return canonical rdata as it is compared. Raises ValueError, OSError, OverflowError."""
     if rdtype == _A:
         return inet_pton(AF_INET, rdata)
     if rdtype == _AAAA:
@@ -237,10 +241,6 @@ def _name(zone: str) -> bytes:
         return name_wire(zone, b"")
     except ValueError as error:
         raise InvalidContent(f"the zone name {zone!r:.80} {error}") from None
-
-
-def _records(rrsets: list[Rrset]) -> int:
-    return sum(rrset.records for rrset in rrsets)
 
 
 def is_below(name: bytes, above: bytes) -> bool:

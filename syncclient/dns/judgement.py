@@ -26,13 +26,14 @@ from syncclient.dns.messages import (
     Record,
 )
 from syncd.content.zone.lexer import RecordError
-from syncd.content.zone.names import name_text, name_wire
-from syncd.content.zone.rdata import canonical_rdata
+from syncd.content.zone.names import MAX_LABEL_BYTES, MAX_NAME_BYTES, name_text, name_wire
+from syncd.content.zone.rdata import rdata_text
 from syncd.content.zone.record_types import TYPE_CODES, type_name
 
 _ADDRESSES = frozenset({TYPE_CODES["A"], TYPE_CODES["AAAA"]})
 _OF_THE_ZONE_ABOVE = frozenset({DS, NSEC})
 """What a zone itself answers at its delegations (RFC 4035 section 2.6)."""
+_WILDCARD = b"\1*"
 _SHOWN_RECORDS = 3
 _SHOWN_CHARACTERS = 100
 _LABEL_BYTES = 16
@@ -54,12 +55,14 @@ def judge(rrset: Rrset, answer: Answer, *, compare_ttl: bool = True) -> Finding:
 
 
 def _judge_answer(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
-    records = answer.answers()
+    records = answer.sections()[1] if rrset.asked else answer.answers()
     if rrset.gone:
         return _judge_gone(rrset, records, answer.message)
     finding = _compare(rrset, records, answer.message, compare_ttl)
     if not isinstance(finding, str):
         return finding
+    if rrset.asked and not any(r.type == NSEC and r.owner == rrset.name.lower() for r in records):
+        return Unseen.HIDDEN  # the server takes the zone for unsigned, and proves nothing
     at_cut = rrset.place is Place.AT_CUT and rrset.type not in _OF_THE_ZONE_ABOVE
     if at_cut or rrset.place is Place.BELOW_CUT:
         return Unseen.OTHER_ZONE
@@ -89,8 +92,20 @@ def _judge_referral(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
     else:
         held, nothing = authority, Unseen.HIDDEN
     if not any(record.owner == name and record.type == rrset.type for record in held):
-        return nothing
+        return _from_behind(rrset) if rrset.type == NSEC else nothing
     return _compare(rrset, held, answer.message, compare_ttl)
+
+
+def _from_behind(rrset: Rrset) -> Rrset | Unseen:
+    """Return what to ask for the NSEC record of a signed delegation, that no referral holds.
+
+    The name right behind its own does not exist, and this record is what proves it.
+    """
+    length = rrset.name[0]
+    if rrset.asked or length == MAX_LABEL_BYTES or len(rrset.name) == MAX_NAME_BYTES:
+        return Unseen.HIDDEN
+    name = bytes((length + 1,)) + rrset.name[1 : length + 1] + b"\0" + rrset.name[length + 1 :]
+    return rrset._replace(asked=name)
 
 
 def _judge_gone(rrset: Rrset, records: Iterable[Record], message: bytes) -> Finding:
@@ -102,7 +117,7 @@ def _judge_gone(rrset: Rrset, records: Iterable[Record], message: bytes) -> Find
         return None
     apex = name_wire(rrset.zone, b"").lower()
     name = rrset.name.lower()
-    if name == apex:
+    if name == apex or name.startswith(_WILDCARD):
         return f"is still answered: {_shown(rrset.type, left)}"
     label = secrets.token_hex(_LABEL_BYTES).encode()
     beside = bytes((len(label),)) + label + rrset.name[1 + rrset.name[0] :]
@@ -148,7 +163,7 @@ def _compare(
             return signature_rrset(
                 rrset.zone, rrset.owner, rrset.name, rrset.type, rrset.signatures,
                 rrset.signature_ttl,
-            )  # fmt: skip
+            )._replace(partial=rrset.partial)  # fmt: skip
         words += [
             f"RRSIG: {said}"
             for said in _differences(
@@ -187,11 +202,10 @@ def _shown(rdtype: int, datas: Collection[bytes]) -> str:
 
 
 def _text(rdtype: int, data: bytes) -> str:
-    generic = ("\\#", str(len(data)), *([data.hex()] if data else []))
     try:
-        text = canonical_rdata(IN, rdtype, generic, ".")
-    except RecordError:
-        text = " ".join(generic)
+        text = rdata_text(IN, rdtype, data)
+    except RecordError:  # the server may hold what no zone of ours does
+        text = f"\\# {len(data)} {data.hex()}".rstrip()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 

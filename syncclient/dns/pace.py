@@ -1,4 +1,4 @@
-"""How many questions go out a second: a token bucket on trio's clock.
+"""How many questions go out a second: a token bucket on trio's clock, kept as one moment.
 
 In no span of time do more go out than `rate` times its seconds, and the few that the bucket holds.
 """
@@ -11,20 +11,14 @@ class Pace:
     """Grants `rate` turns a second. Times are seconds of one clock, never backwards."""
 
     def __init__(self, rate: float, now: float) -> None:
-        self._rate = rate
-        self._most = max(1.0, rate * _BURST_S)
-        self._held = 1.0
-        self._at = now
+        self._interval_s = 1.0 / rate
+        self.next_turn = now
+        """When there is a turn (again)."""
 
     def take(self, now: float) -> bool:
         """Take one turn, if there is one."""
-        self._held = min(self._most, self._held + (now - self._at) * self._rate)
-        self._at = now
-        if self._held < 1.0:
+        if now < self.next_turn:
             return False
-        self._held -= 1.0
+        # A moment and not a count: so it is the same number that is waited for and compared.
+        self.next_turn = max(self.next_turn, now - _BURST_S) + self._interval_s
         return True
-
-    def next_turn(self) -> float:
-        """Return when there will be a turn again."""
-        return self._at + max(0.0, 1.0 - self._held) / self._rate

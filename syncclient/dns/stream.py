@@ -1,4 +1,4 @@
-"""Questions whose answers are too large for a datagram, one after another over TCP (RFC 7766).
+"""Questions to which no whole answer comes over UDP, one after another over TCP (RFC 7766).
 
 A server may close a connection whenever it likes: then the question is asked once more over a new
 one. Nobody is waited for longer than all attempts over UDP together take.
@@ -20,6 +20,8 @@ T = TypeVar("T")
 _LENGTH = struct.Struct("!H")
 _NUMBER = 0
 """The id of every message: the connection says already whose answer it is."""
+_MOST_FAILURES = 3
+"""In a row: then the server is not asked over TCP any more."""
 
 
 async def ask_over_tcp(
@@ -35,12 +37,17 @@ async def ask_over_tcp(
     """
     connection = _Connection(server, limits.timeout_s * limits.attempts)
     fails: str | None = None
+    in_a_row = 0
     try:
         for question in questions:
+            if fails is not None:
+                take(question.subject, fails)
+                continue
             while pace is not None and not pace.take(trio.current_time()):
-                await trio.sleep_until(pace.next_turn())
-            outcome = fails or await connection.ask(question.asked, limits, question.dnssec)
-            if isinstance(outcome, str):
+                await trio.sleep_until(pace.next_turn)
+            outcome = await connection.ask(question.asked, limits, question.dnssec)
+            in_a_row = in_a_row + 1 if isinstance(outcome, str) else 0
+            if isinstance(outcome, str) and in_a_row == _MOST_FAILURES:
                 fails = outcome
             take(question.subject, outcome)
     finally:
@@ -64,7 +71,7 @@ class _Connection:
 
     async def ask(self, asked: bytes, limits: AskLimits, dnssec: bool) -> Answer | str:
         """Return the reply to one question, or in words why there is none."""
-        why = "is truncated over UDP, and over TCP "
+        why = "no answer that is whole over UDP, and over TCP "
         message = query(_NUMBER, asked, limits.edns_bytes, dnssec=dnssec)
         fresh = self._stream is None
         with trio.move_on_after(self._timeout_s):
@@ -77,9 +84,9 @@ class _Connection:
                         return f"{why}nobody can be asked: {error}"
                     fresh = True  # it was closed since the last question
                 except MessageError as error:
-                    return f"{why}there is no answer: {error}"
+                    return f"{why}none: {error}"
         await self.close()
-        return f"{why}there is no answer in {self._timeout_s:g} s"
+        return f"{why}none in {self._timeout_s:g} s"
 
     async def _exchange(self, message: bytes, asked: bytes) -> Answer:
         if self._stream is None:
