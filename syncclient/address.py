@@ -6,7 +6,7 @@
 import re
 from dataclasses import dataclass
 
-from syncd.errors import IllegalValue
+from syncd.errors import ConfigError
 
 DEFAULT_PORT = 5040
 DEFAULT_TLS_PORT = 5041
@@ -39,15 +39,15 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Return the address that `text` writes. Raises IllegalValue."""
+        """Return the address that `text` writes. Raises ConfigError."""
         if _WITH_PASSWORD.fullmatch(text):
-            raise IllegalValue(
+            raise ConfigError(
                 "a password does not belong into an address, where others see it: write "
                 "syncd://USER@HOST:PORT"
             )
         found = _ADDRESS.fullmatch(text)
         if found is None or int(found["port"] or DEFAULT_PORT) > 65535:
-            raise IllegalValue(
+            raise ConfigError(
                 f"{text!r} is no address: write syncd://USER@HOST:PORT or syncds://USER@HOST:PORT"
             )
         tls = found["scheme"] == "syncds"
@@ -57,12 +57,12 @@ class Address:
 
 
 def parse_pin(text: str) -> str:
-    """Return the fingerprint of a certificate in its one form. Raises IllegalValue.
+    """Return the fingerprint of a certificate in its one form. Raises ConfigError.
 
     Its hex digits may have colons between them, as `openssl x509 -fingerprint -sha256` prints them.
     """
     kind, _, digits = text.partition(":")
     pin = f"{kind}:{digits.replace(':', '')}".lower()
     if _PIN.fullmatch(pin) is None:
-        raise IllegalValue(f"{text!r:.100} is no pin: write sha256: and 64 hex digits")
+        raise ConfigError(f"{text!r:.100} is no pin: write sha256: and 64 hex digits")
     return pin

@@ -5,6 +5,9 @@ is not asked cannot be answered wrongly by somebody in between. If it is refused
 sent. Only `allow_clear_password` goes on without TLS, and then without trying.
 """
 
+from os import strerror
+from socket import gaierror
+
 import trio
 
 from syncclient.address import Address
@@ -40,8 +43,19 @@ async def open_connection(where: Address, tls: ClientTls) -> Connection:
         if isinstance(error, trio.TooSlowError):
             raise ConnectionFailed(f"{where}: no answer") from None
         if isinstance(error, OSError):
-            raise ConnectionFailed(f"{where}: {error}") from None
+            raise ConnectionFailed(f"{where}: {_why(error)}") from None
         raise
+
+
+def _why(error: OSError) -> str:
+    """Say what the operating system answered, and what to look at."""
+    if isinstance(error, gaierror):
+        return f"{error.strerror}; is the host's name right?"
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
+        cause = cause.exceptions[0]
+    said = strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(error)
+    return f"{said}; does `syncd serve` run there, on that port?"
 
 
 def _name(where: Address) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import trio
 
 from syncclient.address import Address, parse_pin
-from syncd.errors import ConfigError, ConnectionFailed, IllegalValue, NotTrusted
+from syncd.errors import ConfigError, ConnectionFailed, NotTrusted
 
 _WRONG_NAME = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -73,7 +73,7 @@ async def encrypted(
 def _pin(where: Address, tls: ClientTls) -> str | None:
     pins = {parse_pin(pin) for pin in (where.pin, tls.pin) if pin is not None}
     if len(pins) > 1:
-        raise IllegalValue("the address has another pin than --pin")
+        raise ConfigError("the address has another pin than --pin")
     return next(iter(pins), None)
 
 

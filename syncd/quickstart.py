@@ -1,7 +1,8 @@
 """A quick start and end for commands that live a quarter of a second.
 
 Measured on `syncclient resync`: collecting garbage while modules are imported, and once more over
-all of them when the interpreter ends, is 70 of 300 ms.
+all of them when the interpreter ends, is 70 of 300 ms. Ctrl-C in that quarter of a second ends it
+without a trace.
 """
 
 import gc
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 _THRESHOLDS = (50_000, 20, 20)
 """Objects made before a collection: rare enough for imports, often enough for a daemon."""
 
+_INTERRUPTED_STATUS = 130
+
 
 @contextmanager
 def few_collections() -> Iterator[None]:
@@ -18,5 +21,7 @@ def few_collections() -> Iterator[None]:
     gc.set_threshold(*_THRESHOLDS)
     try:
         yield
+    except KeyboardInterrupt:  # before the command itself began, or behind its end
+        raise SystemExit(_INTERRUPTED_STATUS) from None
     finally:
         gc.freeze()

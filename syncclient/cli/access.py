@@ -10,7 +10,7 @@ import click
 from syncclient.access import Access
 from syncclient.address import Address, parse_pin
 from syncclient.tls import ClientTls
-from syncd.errors import IllegalValue
+from syncd.errors import ConfigError
 
 _OPTIONS = (
     click.argument("url", metavar="URL"),
@@ -58,7 +58,7 @@ def connection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("give --password-file or --password-fd, not both")
         address = Address.parse(url)
         if address.user is None and command.__name__ != "shell":
-            raise IllegalValue(f"{url}: say as whom to log in: syncd://USER@HOST:PORT")
+            raise ConfigError(f"{url}: say as whom to log in: syncd://USER@HOST:PORT")
         pin = None if pin is None else parse_pin(pin)
         tls = ClientTls(ca, pin, cert, key, starttls, allow_clear_password)
         return command(access=Access(address, tls, password_file, password_fd), **others)

@@ -14,6 +14,7 @@ from syncd.cli.options import json_option, open_store, store_option
 from syncd.output import bytes_text, print_table, say, time_text
 from syncd.store import Store
 from syncd.store.url import shown_url
+from syncd.types import Role
 
 _DAY_S = 24 * 3600
 _DAMAGED_STATUS = 8
@@ -86,7 +87,8 @@ def init(store_url: str) -> None:
 @click.option(
     "--hide-user-names", is_flag=True, help="[login] hide_user_names: USER does not tell them."
 )
-@click.option("--verbose", is_flag=True, help='[log] level = "debug".')
+@click.option("--verbose", "log_level", flag_value="debug", help='[log] level = "debug".')
+@click.option("--quiet", "log_level", flag_value="warning", help='[log] level = "warning".')
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="[log] format.")
 @click.option(
     "--print-config", is_flag=True, help="Print the configuration as a commented file, and end."
@@ -133,7 +135,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
 
 @syncd.command()
 @store_option
-@click.option("--limit", type=int, help="Only the newest so many.")
+@click.option("--limit", type=click.IntRange(1), help="Only the newest so many.")
 @json_option
 def log(store_url: str, limit: int | None, as_json: bool) -> None:
     """List the commits, newest first."""
@@ -147,8 +149,16 @@ def log(store_url: str, limit: int | None, as_json: bool) -> None:
 
 @syncd.command()
 @store_option
-@click.option("--keep-days", default=30, show_default=True, help="Days that stay readable.")
-@click.option("--keep-commits", type=int, help="Instead: so many commits stay readable.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    help="Days that stay readable.",
+)
+@click.option(
+    "--keep-commits", type=click.IntRange(0), help="Instead: so many commits stay readable."
+)
 def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
     """Remove what only old commits can show."""
     with open_store(store_url) as store:
@@ -208,7 +218,12 @@ password_option = click.option(
 
 @user.command("add")
 @click.argument("name")
-@click.option("--role", required=True, help="reader, replica, operator or admin.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice([role.label for role in Role], case_sensitive=False),
+    help="What the user may do, each more than the one before.",
+)
 @password_option
 @store_option
 def user_add(name: str, role: str, password_stdin: bool, store_url: str) -> None:

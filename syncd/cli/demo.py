@@ -123,7 +123,7 @@ class _Demo:
     @contextmanager
     def _served(self) -> Iterator[str]:
         """Run the daemon; give its host and port."""
-        command = _command("syncd", "serve", "--port", "0", "--store", self._source)
+        command = _command("syncd", "serve", "--quiet", "--port", "0", "--store", self._source)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as daemon:
             try:
                 assert daemon.stdout is not None

@@ -50,11 +50,9 @@ _OPTIONS = {
 """Options of the command line, and the section and key that each stands for."""
 
 
-def read_config(file: Path | None, *, verbose: bool, **options: Any) -> Config:
+def read_config(file: Path | None, **options: Any) -> Config:
     """Return the file's configuration with what the command line says in its place."""
     config = Config() if file is None else Config.load(file)
-    if verbose:
-        options["log_level"] = "debug"
     for option, value in options.items():
         if value is not None and value is not False:
             section, key = _OPTIONS[option]

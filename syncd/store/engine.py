@@ -72,7 +72,10 @@ def open_engine(url: str, *, create: bool) -> Engine:
         )
         file = parsed.database
         if file and not create and not Path(file).exists():
-            raise StoreError(f"store {shown}: there is no such file; make it with `syncd init`")
+            raise StoreError(
+                f"store {shown}: there is no such file; `syncd init` makes a "
+                "source's store, `syncclient bootstrap` a replica's"
+            )
         _set_up_sqlite(engine)
         if file and Path(file).exists():
             watch_file(engine, file, shown)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ NOWHERE = "syncd://root@127.0.0.1:1"
     [
         (("syncd",), 2, ""),
         (("syncd", "nonsense"), 2, "No such command 'nonsense'"),
-        (("syncd", "log", "--limit", "many"), 2, "'many' is not a valid integer"),
+        (("syncd", "log", "--limit", "many"), 2, "'many' is not a valid integer range"),
         (("syncd", "import", "zones"), 2, "Missing argument"),
         (("syncd", "log", "--store", "sqlite:///{folder}/none.db"), 8, "there is no such file"),
         (("syncd", "log", "--store", "nonsense"), 8, "no database URL"),
@@ -36,6 +37,8 @@ NOWHERE = "syncd://root@127.0.0.1:1"
          "commit 99 is not held"),
         (("syncd", "export", "users", "{folder}/x", "--store", "{source}"), 2, "'users' is not"),
         (("syncd", "export", "zones", "{folder}/text", "--store", "{source}"), 2, "is a file"),
+        (("syncd", "log", "--limit", "0", "--store", "{source}"), 2, "0 is not in the range"),
+        (("syncd", "gc", "--keep-days", "-1", "--store", "{source}"), 2, "-1 is not in the range"),
         (("syncd", "gc", "--keep-commits", "x", "--store", "{source}"), 2, "'x' is not a valid"),
         (("syncd", "user", "remove", "nobody", "--store", "{source}"), 4, "no user nobody"),
         (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 4,
@@ -46,9 +49,11 @@ NOWHERE = "syncd://root@127.0.0.1:1"
           "{source}"), 6, "a password has at least one character"),
         (("syncclient",), 2, ""),
         (("syncclient", "status"), 2, "Missing argument 'URL'"),
-        (("syncclient", "status", "nonsense"), 6, "is no address: write syncd://USER@HOST:PORT"),
-        (("syncclient", "status", "syncd://127.0.0.1:1"), 6, "say as whom to log in"),
-        (("syncclient", "status", NOWHERE), 3, "127.0.0.1:1"),
+        (("syncclient", "status", "nonsense"), 2, "is no address: write syncd://USER@HOST:PORT"),
+        (("syncclient", "status", "syncd://127.0.0.1:1"), 2, "say as whom to log in"),
+        (("syncclient", "status", NOWHERE), 3,
+         "127.0.0.1:1: Connection refused; does `syncd serve` run there"),
+        (("syncclient", "status", "syncd://root@no-host.invalid"), 3, "is the host's name right?"),
         (("syncclient", "bootstrap", NOWHERE), 2, "Missing option '--store'"),
         (("syncclient", "bootstrap", NOWHERE, "--store", "sqlite:///{folder}/text"), 8,
          "not a database"),
@@ -123,3 +128,14 @@ def test_a_reader_that_has_enough_is_no_error(source: str) -> None:
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     assert done.stderr == ""
+
+
+def test_ctrl_c_before_a_command_has_begun_leaves_no_trace() -> None:
+    script = (
+        "from syncd.quickstart import few_collections\n"
+        "with few_collections(): raise KeyboardInterrupt"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")

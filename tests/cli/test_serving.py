@@ -87,6 +87,8 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
     assert (config.listen.host, config.listen.port) == ("::1", 2)
     assert (config.log.level, config.log.format) == ("debug", "json")
     assert config.limits.idle_s == 7
+    quiet = run("syncd", "serve", "--config", file, "--quiet", "--print-config").out
+    assert Config.parse(quiet, "x").log.level == "warning"
 
 
 def test_a_wrong_file_ends_in_one_line_with_file_section_key_and_what_is_allowed(

@@ -63,7 +63,7 @@ def test_a_certificate_and_its_key_stand_for_the_password(
         (("{tls}",), 7, "give its CA with --ca, or the certificate's fingerprint with --pin"),
         (("{url}", "--starttls"), 7, "give its CA with --ca"),
         (("{tls}", "--pin", "sha256:" + "0" * 64), 7, "not the pinned one"),
-        (("{tls}", "--pin", "abc"), 6, "is no pin"),
+        (("{tls}", "--pin", "abc"), 2, "is no pin"),
         (("{tls}", "--ca", "/nonexistent"), 2, "--ca /nonexistent: no CA to be read"),
         (("{tls}", "--key", "/nonexistent"), 2, "--key needs --cert"),
         (("{mixed}",), 3, "does not answer in TLS: use syncd://"),

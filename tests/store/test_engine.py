@@ -15,7 +15,7 @@ from tests.store.objects import assert_sound, new_store, put, store_url
 
 
 def test_a_store_that_is_not_there_is_not_made_by_opening_it(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is no such file; make it with `syncd init`"):
+    with pytest.raises(StoreError, match=r"there is no such file; `syncd init` makes"):
         Store.open(store_url(tmp_path))
     assert list(tmp_path.iterdir()) == []
 

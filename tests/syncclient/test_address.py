@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncclient.address import DEFAULT_PORT, DEFAULT_TLS_PORT, Address, parse_pin
-from syncd.errors import IllegalValue
+from syncd.errors import ConfigError
 
 hosts = st.sampled_from(["ns1", "ns1.example.com", "192.0.2.1", "::1", "2001:db8::1", "fe80::1%2"])
 users = st.none() | st.sampled_from(["alice", "ns1.example.com", "a-b_c"])
@@ -35,7 +35,7 @@ def test_a_pin_is_read_as_openssl_prints_it() -> None:
     "pin", ["", "sha256:", "sha256:ab", "ab" * 32, "sha1:" + "ab" * 20, "sha256:" + "xy" * 32]
 )
 def test_another_pin_is_refused(pin: str) -> None:
-    with pytest.raises(IllegalValue, match="is no pin: write sha256: and 64 hex digits"):
+    with pytest.raises(ConfigError, match="is no pin: write sha256: and 64 hex digits"):
         parse_pin(pin)
 
 
@@ -44,7 +44,7 @@ def test_another_pin_is_refused(pin: str) -> None:
     ["syncd://bob:s3cr3t@ns1", "syncds://bob:s3/cr3t@ns1:5041", "x://:s3cr3t@", "bob:s3cr3t@ns1"],
 )
 def test_a_password_in_an_address_is_refused_and_not_shown(text: str) -> None:
-    with pytest.raises(IllegalValue, match="a password does not belong into an address") as refused:
+    with pytest.raises(ConfigError, match="a password does not belong into an address") as refused:
         Address.parse(text)
     assert "cr3t" not in str(refused.value)
 
@@ -59,5 +59,5 @@ def test_a_password_in_an_address_is_refused_and_not_shown(text: str) -> None:
     ],
 )  # fmt: skip
 def test_another_text_is_refused_with_the_form_it_should_have(text: str) -> None:
-    with pytest.raises(IllegalValue, match="write syncd://USER@HOST:PORT"):
+    with pytest.raises(ConfigError, match="write syncd://USER@HOST:PORT"):
         Address.parse(text)

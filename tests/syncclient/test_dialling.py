@@ -390,7 +390,7 @@ def test_a_certificate_that_the_server_does_not_trust_is_named_as_the_reason(
         ({"key_file": "none"}, ConfigError, "--key needs --cert"),
         ({"cert_file": "none"}, ConfigError, "the certificate none cannot be used: No such"),
         ({"cert_file": "pyproject.toml"}, ConfigError, "cannot be used: .*PEM"),
-        ({"pin": "sha1:00"}, IllegalValue, "is no pin: write sha256: and 64 hex digits"),
+        ({"pin": "sha1:00"}, ConfigError, "is no pin: write sha256: and 64 hex digits"),
     ],
 )
 def test_settings_that_cannot_be_used_say_which(
@@ -403,7 +403,7 @@ def test_settings_that_cannot_be_used_say_which(
 
 def test_two_pins_are_refused(daemon: RunningDaemon) -> None:
     address = f"{daemon.tls_address('alice')}?pin={NO_PIN}"
-    with pytest.raises(IllegalValue, match="another pin"):
+    with pytest.raises(ConfigError, match="another pin"):
         session(address, ClientTls(pin=f"sha256:{'1' * 64}"))
 
 
