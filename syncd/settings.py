@@ -101,24 +101,45 @@ def parse_tables(text: str, file: str) -> dict[str, Any]:
         raise ConfigError(f"{file}: is not TOML: {error}") from None
 
 
-def read_sections(kind: type[T], tables: Mapping[str, object], file: str) -> T:
-    """Return the configuration whose fields are sections; one that the file does not have has its
-    defaults. Raises ConfigError, with file, section and key."""
+def read_sections(kind: type[T], tables: Mapping[str, object], file: str, *, within: str = "") -> T:
+    """Return the configuration whose fields are sections, or groups of them; one that the file does
+    not have has its defaults. Raises ConfigError, with file, section and key.
+
+    `within` is what stands before their names, as in [group.section].
+    """
     sections: dict[str, Any] = {each.name: each.default_factory for each in _fields_of(kind)}
     for name in tables:
         if name not in sections:
-            known = ", ".join(f"[{section}]" for section in sections)
-            raise ConfigError(f"{file}: [{name}]: no such section; there are {known}")
+            known = ", ".join(f"[{within}{section}]" for section in sections)
+            raise ConfigError(f"{file}: [{within}{name}]: no such section; there are {known}")
     read: dict[str, Any] = {
-        name: read_section(sections[name], table, file=file, name=name)
+        name: _read_one(sections[name], table, file, within + name)
         for name, table in tables.items()
     }
     return kind(**read)
 
 
-def sections_text(config: object) -> list[str]:
+def _read_one(kind: type[T], table: object, file: str, name: str) -> T:
+    if _is_group(kind) and isinstance(table, Mapping):
+        return read_sections(kind, table, file, within=f"{name}.")
+    return read_section(kind, table, file=file, name=name)
+
+
+def sections_text(config: object, *, within: str = "") -> list[str]:
     """Return each section of a configuration as TOML."""
-    return [section_text(each.name, getattr(config, each.name)) for each in _fields_of(config)]
+    texts: list[str] = []
+    for each in _fields_of(config):
+        section, name = getattr(config, each.name), within + each.name
+        if _is_group(type(section)):
+            texts += sections_text(section, within=f"{name}.")
+        else:
+            texts.append(section_text(name, section))
+    return texts
+
+
+def _is_group(kind: type) -> bool:
+    """Say whether the fields of a section are sections themselves."""
+    return all(_SETTING not in each.metadata for each in _fields_of(kind))
 
 
 def read_section(kind: type[T], table: object, *, file: str, name: str) -> T:

@@ -21,6 +21,7 @@ from syncd.errors import ConfigError
 from syncd.logs import EventLog, set_up_logging
 from syncd.output import say
 from syncd.server import Config, Daemon
+from syncd.server.folderwatch import FolderWatch
 from syncd.store import Store
 from syncd.systemd import keep_watchdog, notify, take_sockets
 
@@ -116,6 +117,8 @@ async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> 
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_heed_signals, daemon, signals, nursery.cancel_scope)
+            if config.ingest.folder.path:
+                nursery.start_soon(FolderWatch(daemon, config.ingest.folder).run)
             host = None if listen.host == "*" else listen.host
             await daemon.run(host, listen.port, sockets=sockets, ready=ready)
             nursery.cancel_scope.cancel()

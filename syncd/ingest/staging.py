@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from syncd.content.tokens import Token
+from syncd.content.versions import Version
 from syncd.errors import InvalidContent, LargeChangeRefused, SyncError
 from syncd.store import Batch, Store
 from syncd.store.view import Content
@@ -143,8 +144,12 @@ class Staging:
             check_share(gone, count)
         for version in view.versions(["zones"]):
             if version.name not in self.seen and version.name not in kept:
-                self._batch.delete(version)
-                self.result.removed += 1
+                self.delete(version)
+
+    def delete(self, present: Version) -> None:
+        """Take out a zone."""
+        self._batch.delete(present)
+        self.result.removed += 1
 
     def publish(self, author: str, comment: str) -> Imported:
         """Make it one commit; return what was done. Raises what `Batch.publish` does."""

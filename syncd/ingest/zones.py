@@ -118,21 +118,28 @@ class _FileSource:
         return prepare_file(self.file, self.origin)
 
 
-def prepare_file(file: MasterFile, origin: str | None = None) -> Prepared:
-    """Read a master file. Raises InvalidContent."""
+def prepare_file(
+    file: MasterFile,
+    origin: str | None = None,
+    *,
+    opened: Callable[[BinaryIO], None] = lambda stream: None,
+) -> Prepared:
+    """Read a master file; `opened` gets each file that it includes. Raises InvalidContent."""
     try:
         with open(file.path, "rb") as stream:
             return prepare_zone(
                 stream,
                 origin=origin or zone_of_file_name(os.path.basename(file.path)),
                 path=file.path,
-                include=_includer(file.base),
+                include=_includer(file.base, opened),
             )
     except OSError as error:
         raise InvalidContent(error.strerror or str(error), path=file.path) from None
 
 
-def _includer(base: Path) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
+def _includer(
+    base: Path, opened: Callable[[BinaryIO], None]
+) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
     """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
     `base`."""
 
@@ -144,7 +151,9 @@ def _includer(base: Path) -> Callable[[str, str], AbstractContextManager[BinaryI
             if not target.is_relative_to(root):
                 raise InvalidContent(f"$INCLUDE {file}: is not below {base}", path=seen_from)
             if target.is_file():
-                return target.open("rb")
+                stream = target.open("rb")
+                opened(stream)
+                return stream
         raise InvalidContent(f"$INCLUDE {file}: there is no such file", path=seen_from)
 
     return include

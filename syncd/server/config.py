@@ -6,6 +6,7 @@ To add a section: a dataclass whose fields are declared with `setting`, and a fi
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from syncd.ingest.folder import FolderSettings
 from syncd.server.limits import Limits
 from syncd.server.tls import TlsSettings
 from syncd.settings import load_tables, parse_tables, read_sections, sections_text, setting
@@ -74,6 +75,13 @@ class LogSection:
 
 
 @dataclass(frozen=True)
+class Ingest:
+    """Sections [ingest.*]: what comes into the store by itself."""
+
+    folder: FolderSettings = field(default_factory=FolderSettings)
+
+
+@dataclass(frozen=True)
 class Config:
     """All sections; a section that the file does not have has its defaults."""
 
@@ -83,6 +91,7 @@ class Config:
     login: Login = field(default_factory=Login)
     limits: Limits = field(default_factory=Limits)
     log: LogSection = field(default_factory=LogSection)
+    ingest: Ingest = field(default_factory=Ingest)
 
     @classmethod
     def load(cls, path: Path) -> "Config":

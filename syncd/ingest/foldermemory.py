@@ -1,0 +1,84 @@
+"""What was taken from a watched folder, in a small file, so that a restart reads only what changed.
+
+It belongs to one history of one store: of another, or of a later commit than the store is at (a
+backup was put in its place), nothing in it counts. Lines are added as files change; one that is not
+whole is passed over, and that file is read again.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from syncd.content.tokens import Token
+from syncd.errors import IllegalValue
+from syncd.ingest.folderscan import KnownFile
+
+
+class FolderMemory:
+    """The file; `path` need not exist."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self, present: Token) -> dict[str, KnownFile]:
+        """Return what is remembered of a store that is at `present`, and tidy the file.
+
+        Raises OSError if the file cannot be read or written.
+        """
+        try:
+            text = self.path.read_text("utf-8", "surrogateescape")
+        except FileNotFoundError:
+            return {}
+        known: dict[str, KnownFile] = {}
+        token: Token | None = None
+        for line in text.splitlines():
+            try:
+                match json.loads(line):
+                    case {"token": str(written)}:
+                        token = Token.parse(written)
+                    case {"file": str(name), "gone": True}:
+                        known.pop(name, None)
+                    case {
+                        "file": str(name), "seen": list(seen), "zone": str(zone),
+                        "includes": list(includes),
+                    }:  # fmt: skip
+                        signature = tuple(int(part) for part in seen)
+                        known[name] = KnownFile(signature, zone, tuple(map(str, includes)))
+            except (ValueError, TypeError, IllegalValue):
+                continue
+        if token is None or token.epoch != present.epoch or token.seq > present.seq:
+            known = {}
+        self._write(present, known)
+        return known
+
+    def add(self, present: Token, changed: dict[str, KnownFile], gone: Iterable[str]) -> None:
+        """Remember files that were taken, and forget others. Raises OSError."""
+        lines = [_line(name, known) for name, known in changed.items()]
+        lines += [json.dumps({"file": name, "gone": True}) for name in gone]
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in [*lines, _head(present)]))
+
+    def _write(self, present: Token, known: dict[str, KnownFile]) -> None:
+        part = self.path.with_name(self.path.name + ".part")
+        with part.open("w", encoding="utf-8") as file:
+            file.writelines(f"{_line(name, one)}\n" for name, one in known.items())
+            file.write(f"{_head(present)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path)
+
+
+def _head(present: Token) -> str:
+    return json.dumps({"token": str(present)})
+
+
+def _line(name: str, known: KnownFile) -> str:
+    return json.dumps(
+        {
+            "file": name,
+            "seen": known.signature,
+            "zone": known.zone,
+            "includes": known.includes,
+        }
+    )

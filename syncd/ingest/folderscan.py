@@ -1,0 +1,129 @@
+"""Which zone files of a folder are new, changed or gone, and have come to rest: looking at them
+only, without reading one.
+
+A file counts as written to its end once its time, size and inode stood still for a while; so what
+is half written is not taken, and what is moved into place is, a while later. A scan costs one look
+at each file.
+"""
+
+import fnmatch
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Signature = tuple[int, ...]
+"""Time of the last change in ns, size and inode of a file, then those of what it includes."""
+
+OWN_PARTS = 3
+_MISSING: Signature = (0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file as it was when its zone was taken."""
+
+    signature: Signature
+    zone: str
+    includes: tuple[str, ...] = ()
+    """Paths of the files that it includes."""
+
+
+@dataclass
+class Scan:
+    """What one look at the folder showed."""
+
+    settled: dict[str, Signature] = field(default_factory=dict)
+    """Files that differ from what was taken, and stand still."""
+    gone: list[str] = field(default_factory=list)
+    """Files that were taken, and are gone for a while."""
+    waiting: int = 0
+    """Files that are not at rest yet."""
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """Return what a change of a file shows in."""
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class FolderScan:
+    """Scans one folder; what was taken from it is in `known`, what was refused in `broken`."""
+
+    def __init__(self, folder: Path, pattern: str, settle_s: float) -> None:
+        self.folder = folder
+        self.known: dict[str, KnownFile] = {}
+        self.broken: dict[str, KnownFile] = {}
+        """Not read again before they change; the name of the zone is empty."""
+        self._matches = re.compile(fnmatch.translate(pattern)).match
+        self._settle_s = settle_s
+        self._waiting: dict[str, tuple[Signature | None, float]] = {}
+        """By file: how it was seen, None for gone, and since when it is so."""
+
+    def scan(self, now_s: float) -> Scan:
+        """Look at the folder once. Raises OSError if it cannot be read."""
+        found = Scan()
+        present = self._present()
+        waiting: dict[str, tuple[Signature | None, float]] = {}
+        for name, signature in present.items():
+            if self._is_known(name, signature):
+                continue
+            if self._has_settled(name, signature, now_s, waiting):
+                found.settled[name] = signature
+        for name in self.known.keys() - present.keys():
+            if self._has_settled(name, None, now_s, waiting):
+                found.gone.append(name)
+        for name in self.broken.keys() - present.keys():
+            del self.broken[name]
+        self._waiting = waiting
+        found.waiting = len(waiting) - len(found.settled) - len(found.gone)
+        return found
+
+    def _present(self) -> dict[str, Signature]:
+        present: dict[str, Signature] = {}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.startswith(".") or self._matches(name) is None:
+                    continue
+                try:
+                    if entry.is_file():
+                        own = signature_of(entry.stat())
+                        present[name] = own + self._of_includes(name)
+                except FileNotFoundError:
+                    continue  # it went meanwhile
+        return present
+
+    def _of_includes(self, name: str) -> Signature:
+        known = self.broken.get(name) or self.known.get(name)
+        return () if known is None or not known.includes else _signatures(known.includes)
+
+    def _is_known(self, name: str, signature: Signature) -> bool:
+        broken = self.broken.get(name)
+        if broken is not None:
+            return broken.signature == signature
+        known = self.known.get(name)
+        return known is not None and known.signature == signature
+
+    def _has_settled(
+        self,
+        name: str,
+        seen: Signature | None,
+        now_s: float,
+        waiting: dict[str, tuple[Signature | None, float]],
+    ) -> bool:
+        before, since_s = self._waiting.get(name, (seen, now_s))
+        if before != seen:
+            since_s = now_s
+        waiting[name] = seen, since_s
+        return now_s - since_s >= self._settle_s
+
+
+def _signatures(paths: Iterable[str]) -> Signature:
+    parts: list[int] = []
+    for path in paths:
+        try:
+            parts += signature_of(os.stat(path))
+        except OSError:
+            parts += _MISSING  # reading the file that includes it says what is wrong
+    return tuple(parts)

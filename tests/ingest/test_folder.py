@@ -1,0 +1,257 @@
+"""What changes in the folder becomes one commit; what is broken leaves the zone as it was."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from syncd.errors import Frozen
+from syncd.ingest.folder import MEMORY, FolderSettings, Look, WatchedFolder
+from syncd.store import Store
+from tests.running import put
+from tests.store.objects import content_of, new_store
+
+GOOD = """\
+@ 3600 IN SOA ns1 hostmaster {serial} 7200 3600 1209600 300
+@ 3600 IN NS ns1
+ns1 3600 IN A 192.0.2.{serial}
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "zones"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def settings(folder: Path) -> FolderSettings:
+    """Every look takes what differs: settling is tested with the scan."""
+    return FolderSettings(path=str(folder), settle_s=0.0)
+
+
+@pytest.fixture
+def watched(store: Store, settings: FolderSettings) -> WatchedFolder:
+    return WatchedFolder(store, settings)
+
+
+def write(folder: Path, name: str, serial: int = 1, more: str = "") -> Path:
+    path = folder / f"{name}.zone"
+    path.write_text(GOOD.format(serial=serial) + more)
+    return path
+
+
+def zones(store: Store) -> dict[str, int]:
+    versions = store.view().versions(["zones"])
+    return {version.name: version.attribute("serial") for version in versions}
+
+
+def no_look_reads(watched: WatchedFolder) -> None:
+    assert replace(watched.look(), scan_s=0.0) == Look()
+
+
+def test_what_changed_since_the_last_look_is_one_commit(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    for name in ("a", "b", "c"):
+        write(folder, name)
+    first = watched.look()
+    assert (first.changed, first.failed, store.clock().seq) == (3, {}, 1)
+    no_look_reads(watched)
+    write(folder, "a", 2)
+    write(folder, "b", 2)
+    second = watched.look()
+    assert (second.changed, store.clock().seq) == (2, 2)
+    assert zones(store) == {"a.": 2, "b.": 2, "c.": 1}
+    assert store.log(1)[0].author == "folder"
+
+
+def test_a_file_that_was_touched_only_makes_no_commit(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    path = write(folder, "a")
+    watched.look()
+    os.utime(path)
+    assert watched.look().zones == 1
+    assert store.clock().seq == 1
+    no_look_reads(watched)
+
+
+def test_a_broken_file_leaves_its_zone_and_hinders_no_other(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    write(folder, "a")
+    watched.look()
+    write(folder, "a", 2, "x 300 IN A 192.0.2\n")
+    write(folder, "b", 1)
+    look = watched.look()
+    assert look.failed.keys() == {"a.zone"}
+    assert f"{folder}/a.zone:4: A address" in look.failed["a.zone"]
+    assert zones(store) == {"a.": 1, "b.": 1}
+    no_look_reads(watched)
+    write(folder, "a", 3)
+    assert watched.look().mended == ["a.zone"]
+    assert zones(store) == {"a.": 3, "b.": 1}
+
+
+def test_what_only_the_whole_zone_shows_is_reported_too(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    write(folder, "a", 1, "ns1 300 IN CNAME b\n")
+    assert "a CNAME cannot stand beside" in watched.look().failed["a.zone"]
+    no_look_reads(watched)
+    assert zones(store) == {}
+
+
+def test_a_restart_reads_only_what_changed_meanwhile(
+    store: Store, folder: Path, settings: FolderSettings, watched: WatchedFolder
+) -> None:
+    for name in ("a", "b"):
+        write(folder, name)
+    write(folder, "broken", 1, "(")
+    watched.look()
+    put(store, "zones", "a.", GOOD.format(serial=5))  # by another way: it stays
+    write(folder, "b", 2)
+    look = WatchedFolder(store, settings).look()
+    assert (look.zones, look.changed) == (1, 1)
+    assert look.failed.keys() == {"broken.zone"}
+    assert zones(store) == {"a.": 5, "b.": 2}
+
+
+def test_a_store_that_was_set_back_is_brought_up_again(
+    store: Store, folder: Path, settings: FolderSettings, watched: WatchedFolder, tmp_path: Path
+) -> None:
+    write(folder, "a")
+    watched.look()
+    with new_store(tmp_path, "other") as other:
+        assert WatchedFolder(other, settings).look().changed == 1
+        assert zones(other) == zones(store)
+
+
+def test_what_cannot_be_remembered_is_taken_all_the_same(
+    store: Store, folder: Path, settings: FolderSettings, tmp_path: Path
+) -> None:
+    write(folder, "a")
+    look = WatchedFolder(store, replace(settings, state_file=str(tmp_path / "no/such"))).look()
+    assert isinstance(look.unsaved, FileNotFoundError)
+    assert zones(store) == {"a.": 1}
+    assert not (folder / MEMORY).exists()
+
+
+def test_a_zone_stays_when_its_file_goes(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    path = write(folder, "a")
+    watched.look()
+    path.unlink()
+    watched.look()
+    assert zones(store) == {"a.": 1}
+    no_look_reads(watched)
+
+
+def test_a_zone_goes_with_its_file_if_that_is_wanted(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    paths = [write(folder, name) for name in ("a", "b")]
+    put(store, "zones", "c.", GOOD.format(serial=1))
+    watched.look()
+    paths[0].unlink()
+    paths[1].rename(folder / "renamed.zone")
+    (folder / "renamed.zone").write_text("$ORIGIN b.\n" + GOOD.format(serial=1))
+    look = watched.look()
+    assert (look.removed, look.failed) == (1, {})
+    assert zones(store) == {"b.": 1, "c.": 1}
+
+
+def test_a_folder_that_is_suddenly_empty_takes_no_zones_away(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    paths = [write(folder, f"z{number}") for number in range(10)]
+    watched.look()
+    for path in paths[:4]:
+        path.unlink()
+    assert str(watched.look().refused).startswith("4 zones would go at once")
+    assert len(zones(store)) == 10
+    write(folder, "z0")
+    assert watched.look().removed == 3
+    assert len(zones(store)) == 7
+
+
+def test_two_files_of_one_zone_are_not_taken_in_turn(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    write(folder, "a")
+    watched.look()
+    (folder / "b.zone").write_text("$ORIGIN a.\n" + GOOD.format(serial=9))
+    assert "zone a. stands in" in watched.look().failed["b.zone"]
+    assert zones(store) == {"a.": 1}
+
+
+def test_while_the_store_is_frozen_nothing_is_taken_and_nothing_lost(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    store.freeze("somebody", 60)
+    write(folder, "a")
+    for _ in range(2):
+        with pytest.raises(Frozen):
+            watched.look()
+    store.release("somebody")
+    assert watched.look().changed == 1
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(
+    store: Store, folder: Path, watched: WatchedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from syncd.ingest import folder as module
+
+    path = write(folder, "a")
+    read = module.prepare_file
+
+    def read_slowly(*arguments: object, **options: object) -> object:
+        prepared = read(*arguments, **options)  # type: ignore[arg-type]
+        with path.open("a") as file:
+            file.write("more 300 IN A 192.0.2.9\n")
+        return prepared
+
+    monkeypatch.setattr(module, "prepare_file", read_slowly)
+    look = watched.look()
+    assert (look.token, look.failed) == (None, {})
+    monkeypatch.undo()
+    assert watched.look().changed == 1
+    assert b"more.a. 300 IN A 192.0.2.9" in content_of(store.view(), "a.", "zones")
+
+
+def test_a_change_of_an_included_file_is_a_change(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    (folder / "common").write_text("www 300 IN A 192.0.2.80\n")
+    write(folder, "a", 1, "$INCLUDE common\n")
+    watched.look()
+    no_look_reads(watched)
+    (folder / "common").write_text("www 300 IN A 192.0.2.81 ; another\n")
+    assert watched.look().changed == 1
+    assert b"192.0.2.81" in content_of(store.view(), "a.", "zones")
+    no_look_reads(watched)
+
+
+def test_what_ends_a_look_undoes_it(store: Store, folder: Path, watched: WatchedFolder) -> None:
+    write(folder, "a")
+
+    def end() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        watched.look(end)
+    assert store.clock().seq == 0
+    assert watched.look().changed == 1
