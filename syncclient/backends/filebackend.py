@@ -16,7 +16,7 @@ import trio
 
 from syncclient.backends.contract import Backend, ServerSettings
 from syncclient.backends.step import Stage, Step
-from syncclient.backends.tools import ToolTimedOut, run_tool
+from syncclient.backends.tools import Said, ToolTimedOut, run_tool
 from syncclient.backends.zonefiles import ZoneFiles
 from syncclient.durable import replace_small_file
 from syncclient.newfolder import NewFolder
@@ -121,8 +121,12 @@ class FileBackend(Backend):
         except ToolTimedOut as error:
             step.fail(zone, Stage.CHECK, str(error))
             return
-        if said.status != 0:
+        if self.is_refused(said):
             step.fail(zone, Stage.CHECK, said.message)
+
+    def is_refused(self, said: Said) -> bool:
+        """Say whether what the check tool said of a file is that it cannot be served."""
+        return said.status != 0
 
     async def activate(self, step: Step) -> None:
         await trio.to_thread.run_sync(self.files.swap, step)

@@ -1,0 +1,247 @@
+"""Knot DNS: zone files, and an include with a template and the list of zones.
+
+    include: FOLDER/zones.conf       the one line that knot.conf needs
+
+knotd is told over its control socket. A few new zones, or zones that go, by a configuration
+transaction, many by `reload`; a small change of a zone by a zone transaction, a large one by
+`zone-reload`. Files and include are in place before, so that a knotd that is started again at any
+time has what it has been told.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from syncclient.backends.contract import ServerSettings, register
+from syncclient.backends.filebackend import FileBackend, Loading
+from syncclient.backends.knotconf import ZoneList, domain_text, template_option
+from syncclient.backends.knotcontrol import Control, Item, control, errors_of, refusal_text
+from syncclient.backends.knotzones import ZoneTransactions, small_differences
+from syncclient.backends.step import Stage, Step
+from syncclient.backends.tools import Said, ToolTimedOut, run_tool
+from syncd.errors import ServerFailed, file_failure
+from syncd.logs import EventLog
+from syncd.settings import setting
+
+log = EventLog("syncclient.backends.knot")
+
+_TRANSACTION_ZONES = 2000
+"""Zones that come or go, up to how many are told by a configuration transaction."""
+_WAITED_RELOADS = 16
+"""Zones, up to how many are reloaded one after another, with knotd saying how it went."""
+_CHECKED_LIST_BYTES = 1 << 20
+"""Size of a list, up to which conf-check reads it; that takes as long as the reload, which is
+refused as a whole for what conf-check would say."""
+_SERIOUS = "Serious semantic error detected"
+_MINOR = "Error summary:"
+_WAIT = "B"
+"""Flag of a command: answer when it is done, and how it went."""
+_MARKER = "configuration-transaction"
+"""File that is there while one of ours may be open."""
+
+
+@dataclass(frozen=True)
+class KnotSettings:
+    """Section [knot]."""
+
+    control: str = setting(
+        "/run/knot/knot.sock", "knotd's control socket; this user must be able to write to it."
+    )
+    kzonecheck: str = setting("kzonecheck", "Program that checks a zone's file.")
+    knotc: str = setting("knotc", "Program that checks the list of zones.")
+    template: str = setting("syncd", "What the template of these zones is called in knotd.")
+    template_options: tuple[str, ...] = setting(
+        (),
+        'Further lines of that template: ["acl: transfer", "module: mod-rrl/default"]. What they '
+        "name stands in knot.conf above the include.",
+        each=template_option,
+    )
+
+
+class Knot(FileBackend):
+    """A knotd on this machine; see the module's top."""
+
+    name = "knot"
+    settings_kind = KnotSettings
+    list_name = "zones.conf"
+
+    def __init__(self, settings: KnotSettings, server: ServerSettings, folder: Path) -> None:
+        super().__init__(settings, server, folder)
+        self._settings = settings
+        self._zone_list = ZoneList(
+            settings.template, self.files.path.absolute(), settings.template_options
+        )
+        self._transactions = ZoneTransactions()
+        self._knows_template = False
+        """Whether knotd has the template as the list has it."""
+        self._marker = folder / _MARKER
+
+    async def describe(self) -> str:
+        async with self._control(Stage.CONFIRM) as knotd:
+            answer = await knotd.ask("status", [{Item.TYPE: "version"}])
+        version = answer[0].get(Item.DATA, "") if answer else ""
+        return f"Knot DNS {version.removeprefix('Version: ')}".strip()
+
+    async def recover(self) -> frozenset[str]:
+        head = self._zone_list.head()
+
+        def knows_template() -> bool:
+            try:
+                with self.list.open() as file:
+                    return file.read(len(head)) == head
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                raise file_failure(error) from None
+
+        self._knows_template = await trio.to_thread.run_sync(knows_template)
+        if self._marker.exists():
+            self._knows_template = False
+            with suppress(ServerFailed):  # it is ended before the next, if knotd lives
+                async with self._control(Stage.ACTIVATE) as knotd:
+                    await self._end_own_transaction(knotd)
+        return await super().recover()
+
+    # What is checked
+
+    def check_command(self, zone: str, file: Path) -> Sequence[str]:
+        return [self._settings.kzonecheck, "-o", domain_text(zone), str(file)]
+
+    def is_refused(self, said: Said) -> bool:
+        """Refuse what knotd does not load; what its tool only warns of, as of missing glue and of
+        signatures that have expired, is for the source to mend."""
+        return super().is_refused(said) and (_MINOR not in said.text or _SERIOUS in said.text)
+
+    async def check_files(self, step: Step, zones: list[str]) -> None:
+        """Have knotd itself take small changes into transactions; check the files of the others."""
+        differences = await trio.to_thread.run_sync(small_differences, step, zones)
+        if differences:
+            async with self._control(Stage.CHECK) as knotd:
+                await self._transactions.prepare(knotd, step, differences)
+        await super().check_files(step, [zone for zone in zones if zone not in self._transactions])
+
+    def list_text(self, zones: list[str]) -> str:
+        return self._zone_list.text(zones)
+
+    async def check_list(self, file: Path) -> None:
+        if file.stat().st_size > _CHECKED_LIST_BYTES:
+            return
+        if self._settings.template_options:
+            file = await trio.to_thread.run_sync(self._without_options, file)
+        try:
+            said = await run_tool(
+                [self._settings.knotc, "-c", str(file), "conf-check"],
+                timeout_s=self.server.tool_s,
+                stage=Stage.CHECK,
+            )
+        except ToolTimedOut as error:
+            raise ServerFailed(Stage.CHECK.value, str(error)) from None
+        if said.status != 0:
+            raise ServerFailed(Stage.CHECK.value, f"knotc conf-check {file}: {said.message}")
+
+    def _without_options(self, file: Path) -> Path:
+        """Write the list without what refers to the rest of knot.conf."""
+        plain = file.with_name("check.conf")
+        try:
+            text = file.read_text()
+            head = self._zone_list.head(plain=True)
+            plain.write_text(head + text.removeprefix(self._zone_list.head()))
+        except OSError as error:
+            raise file_failure(error) from None
+        return plain
+
+    # What knotd is told
+
+    async def load(self, loading: Loading) -> None:
+        async with self._control(Stage.ACTIVATE) as knotd:
+            if loading.lists_differ:
+                await self._change_list(knotd, loading)
+            by_file = [zone for zone in loading.changed if zone not in self._transactions]
+            refused = await self._transactions.commit(knotd, loading.changed)
+        for zone, reason in refused.items():
+            said = await self._check_in_place(zone)
+            if said is None:
+                by_file.append(zone)  # somebody has ended the transaction
+            else:
+                loading.step.fail(zone, Stage.ACTIVATE, f"zone-commit: {reason}: {said}")
+        if loading.step.whole and not loading.going_back:
+            # Reload has taken the files that are newer, not those that it could have had before.
+            changes = loading.step.changes
+            by_file = [zone for zone in by_file if changes[zone].old != changes[zone].new]
+        await self._load_files(loading.step, by_file)
+
+    async def _change_list(self, knotd: Control, loading: Loading) -> None:
+        few = len(loading.added) + len(loading.removed) <= _TRANSACTION_ZONES
+        if few and self._knows_template and not loading.step.whole:
+            await self._end_own_transaction(knotd)
+            self._marker.touch()
+            refused = await self._zone_list.change(knotd, loading.added, loading.removed)
+            self._marker.unlink()
+            if refused is None:
+                return
+            log.warning("whole_list_loaded", reason=refused)
+        errors = errors_of(await knotd.ask("reload"))
+        if errors:
+            raise ServerFailed(
+                Stage.ACTIVATE.value, f"{refusal_text('reload', errors)}; knotd keeps the "
+                "configuration that it has; `knotc conf-check` says more",
+            )  # fmt: skip
+        self._knows_template = True
+
+    async def _end_own_transaction(self, knotd: Control) -> None:
+        """End what an agent left open that died, or lost its connection: it would keep everybody
+        from changing the configuration."""
+        if self._marker.exists():
+            await knotd.ask("conf-abort")
+            self._marker.unlink()
+
+    async def _load_files(self, step: Step, zones: list[str]) -> None:
+        if not zones:
+            return
+        names = {domain_text(zone): zone for zone in zones}
+        flags = {Item.FLAGS: _WAIT} if len(zones) <= _WAITED_RELOADS else {}
+        async with self._control(Stage.ACTIVATE) as knotd:
+            answer = await knotd.ask("zone-reload", [{Item.ZONE: name, **flags} for name in names])
+        for unit in errors_of(answer):
+            zone = names[unit[Item.ZONE]]
+            said = await self._check_in_place(zone) or "knotd's log says more"
+            step.fail(zone, Stage.ACTIVATE, f"zone-reload: {unit[Item.ERROR]}: {said}")
+
+    async def explain(self, zone: str) -> str:
+        async with self._control(Stage.CONFIRM) as knotd:
+            answer = await knotd.ask("zone-status", [{Item.ZONE: domain_text(zone)}])
+        errors = errors_of(answer)
+        if errors:
+            return f"zone-status: {errors[0][Item.ERROR]}"
+        state = {unit.get(Item.TYPE, ""): unit.get(Item.DATA, "") for unit in answer}
+        said = f"zone-status: serial {state.get('serial', '-')}, load {state.get('load', '-')}"
+        return await self._check_in_place(zone) or said
+
+    async def _check_in_place(self, zone: str) -> str | None:
+        """Return what the tool has against the file that knotd reads; None if that is nothing."""
+        file = self.files.file(zone)
+        if not file.exists():
+            return f"there is no file {file}"
+        command = self.check_command(zone, file)
+        try:
+            said = await run_tool(command, timeout_s=self.server.tool_s, stage=Stage.CONFIRM)
+        except ToolTimedOut as error:
+            return str(error)
+        return said.message if self.is_refused(said) else None
+
+    def _control(self, stage: Stage) -> AbstractAsyncContextManager[Control]:
+        path = Path(self._settings.control)
+        return control(path, timeout_s=self.server.tool_s, stage=stage)
+
+    async def finish(self, step: Step) -> None:
+        if self._transactions:
+            with suppress(ServerFailed):  # then there is nobody who would commit them
+                async with self._control(Stage.ACTIVATE) as knotd:
+                    await self._transactions.abort(knotd)
+        await super().finish(step)
+
+
+register(Knot)
