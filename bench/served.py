@@ -129,7 +129,7 @@ class ServedKnot(Served):
         return self._knotd.daemon
 
     def section(self) -> str:
-        return f'[knot]\nsocket = "{self._knotd.socket}"\n'
+        return f'[knot]\ncontrol = "{self._knotd.socket}"\n'
 
     def start_server(self) -> None:
         self._knotd.start()

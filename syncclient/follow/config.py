@@ -16,7 +16,7 @@ from syncclient.access import PASSWORD_VARIABLE, Access
 from syncclient.address import Address, parse_pin
 from syncclient.backends import Backend, ServerSettings, backend_names, backend_of
 from syncclient.tls import ClientTls
-from syncd.errors import ConfigError, IllegalValue
+from syncd.errors import ConfigError
 from syncd.settings import load_tables, read_section, read_sections, section_text, setting
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -63,12 +63,12 @@ class SourceSection:
     )
 
     def access(self) -> Access:
-        """Return how to reach the source. Raises IllegalValue."""
+        """Return how to reach the source. Raises ConfigError."""
         address = Address.parse(self.url)
         if address.user is None:
-            raise IllegalValue(f"{self.url}: say as whom to log in: syncd://USER@HOST:PORT")
+            raise ConfigError(f"{self.url}: say as whom to log in: syncd://USER@HOST:PORT")
         if not (self.password_file or self.cert_file or PASSWORD_VARIABLE in os.environ):
-            raise IllegalValue(
+            raise ConfigError(
                 f"{self.url}: no password_file and no cert_file, and {PASSWORD_VARIABLE} is not "
                 "set: an agent cannot be asked for a password"
             )
@@ -233,7 +233,7 @@ def _read_sources(tables: object, file: str) -> tuple[Access, ...]:
         section = read_section(SourceSection, table, file=file, name=name)
         try:
             sources.append(section.access())
-        except IllegalValue as error:
+        except ConfigError as error:
             raise ConfigError(f"{file}: [{name}]: {error}") from None
     return tuple(sources)
 

@@ -37,7 +37,7 @@ class FolderWatch:
 
     async def look(self) -> float:
         """Look once; return how many seconds looking, without reading, took."""
-        if self._daemon.stopping or self._daemon.freezing_by is not None:
+        if self._daemon.stopping or self._daemon.freezes.asked_by is not None:
             return 0.0
         try:
             result = await self._daemon.in_thread(
