@@ -182,3 +182,13 @@ def test_rdata_that_is_shorter_than_its_names_is_refused(kind: str, length: int)
 def test_records_end_where_the_message_ends() -> None:
     with pytest.raises(MessageError, match="ends inside a record"):
         read_records(b"\0" * 10, 0, 1, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("message", "at"),
+    [(b"\xc0\0", 0), (b"\xc0\2\xc0\0", 2), (b"\1a\xc0\0", 0), (b"\xc0\4ab\xc0\0", 0)],
+    ids=["itself", "each other", "the name it ends", "forward"],
+)
+def test_a_pointer_that_leads_nowhere_new_is_refused(message: bytes, at: int) -> None:
+    with pytest.raises(MessageError, match="points forward"):
+        read_name(message, at)
