@@ -111,7 +111,7 @@ class Applier:
             )
             if step is not None:
                 return step
-        answered: dict[str, int] = {}
+        answered: dict[str, int | None] = {}
         if not self._empty and self._confirmer is not None and self._backend.capabilities.serials:
             zones = await trio.to_thread.run_sync(_serials, goal)
             answered = await self._confirmer.serials(zones)

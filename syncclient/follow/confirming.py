@@ -19,6 +19,8 @@ _PROBED = 16
 """Zones that are asked first, of many: as long as none of them is right, the rest is left alone."""
 _EXPLAINED = 20
 """Zones, up to how many the tools are asked why."""
+_SILENT = -1
+"""A zone of which the server says nothing: no serial, and not that there is none."""
 _SHOWN = 3
 """Records that are named of those that are not answered."""
 
@@ -30,8 +32,9 @@ class Confirmer:
         self._backend = backend
         self._server = DnsServer.parse(backend.server.address)
 
-    async def serials(self, zones: Collection[str]) -> dict[str, int]:
-        """Return the serials that the server answers now; a zone it does not have is missing.
+    async def serials(self, zones: Collection[str]) -> dict[str, int | None]:
+        """Return the serials that the server answers now, None for a zone it does not have; one of
+        which it says nothing at all is missing.
 
         Raises ServerFailed if it does not answer at all.
         """
@@ -42,7 +45,7 @@ class Confirmer:
                 Stage.CONFIRM.value,
                 f"{error}; is it running, and does [server] address say where it answers?",
             ) from None
-        return {answer.zone: answer.serial for answer in answers if answer.serial is not None}
+        return {answer.zone: answer.serial for answer in answers if not answer.no_answer}
 
     async def confirm(self, step: Step) -> None:
         """Have the zones fail that the server does not answer as the step has them."""
@@ -56,7 +59,7 @@ class Confirmer:
         """Wait until the server answers these serials (None: does not have the zone); return what
         it answers instead for those where it does not, when nothing has changed for too long."""
         remaining = dict(wanted)
-        answers: Mapping[str, int] = {}
+        answers: Mapping[str, int | None] = {}
         wait_s = _FIRST_WAIT_S
         patience = _Patience(self._backend.server.confirm_s)
         while True:
@@ -67,7 +70,7 @@ class Confirmer:
                     if patience.is_over():
                         raise
                     break  # it may be too busy with loading what it was told to
-                right = [zone for zone in zones if answers.get(zone) == remaining[zone]]
+                right = [zone for zone in zones if answers.get(zone, _SILENT) == remaining[zone]]
                 for zone in right:
                     del remaining[zone]
                 if not right:
@@ -80,7 +83,7 @@ class Confirmer:
                 return {
                     zone: answers.get(zone)
                     for zone, serial in remaining.items()
-                    if answers.get(zone) != serial
+                    if answers.get(zone, _SILENT) != serial
                 }
             await trio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

@@ -60,7 +60,7 @@ def step_between(
     )
 
 
-def whole_step(goal: View, answered: Mapping[str, int]) -> Step:
+def whole_step(goal: View, answered: Mapping[str, int | None]) -> Step:
     """Return the step to `goal` from a server of which only is known which serials it answers."""
 
     def changes() -> Iterator[ZoneChange]:
