@@ -1,0 +1,34 @@
+"""The examples of configurations are such as agents and name servers take."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from syncclient.backends import backend_names
+from syncclient.follow.config import AgentConfig
+
+EXAMPLES = Path(__file__).parents[3] / "examples" / "backends"
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_there_is_one_for_each_backend_and_an_agent_takes_it(name: str) -> None:
+    config = AgentConfig.load(EXAMPLES / name / "replica.toml")
+    assert config.backend_kind.name == name
+    assert config.backend().name == name
+
+
+def test_named_takes_that_of_bind(tmp_path: Path) -> None:
+    text = (EXAMPLES / "bind" / "named.conf").read_text()
+    for name in ("/etc/bind/rndc.key", "/var/lib/syncd/ns2/zones.conf"):
+        (tmp_path / Path(name).name).touch()
+        text = text.replace(name, str(tmp_path / Path(name).name))
+    (tmp_path / "rndc.key").write_text(
+        'key "rndc-key" { algorithm hmac-sha256; secret "c2VjcmV0"; };'
+    )
+    (tmp_path / "named.conf").write_text(text)
+    tool = shutil.which("named-checkconf")
+    assert tool is not None, "bind9-utils is missing"
+    done = subprocess.run([tool, str(tmp_path / "named.conf")], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
