@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syncd.content.tokens import Token
 from syncd.ingest.foldermemory import FolderMemory
-from syncd.ingest.folderscan import FolderScan, KnownFile, Scan
+from syncd.ingest.folderscan import FolderScan, KnownFile, Scan, signature_of
 
 SETTLE_S = 2.0
 HERE = Token("5eed5eed5eed5eed", 7)
