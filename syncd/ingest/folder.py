@@ -106,17 +106,22 @@ class WatchedFolder:
         result = Look()
         began_s = time.monotonic()
         if not self._loaded:
-            try:
-                self._scan.known = self._memory.load(self._store.clock().token)
-            except OSError as error:
-                result.unsaved = error
-            self._loaded = True
+            self._recall(result)
         scan = self._scan.scan(began_s)
+        self._loaded = True
         result.scan_s = time.monotonic() - began_s
         if scan.settled or scan.gone:
             check_writable(self._store.clock(), self._store.now())
             self._take(scan, result, check)
         return result
+
+    def _recall(self, result: Look) -> None:
+        present = self._store.clock().token
+        try:
+            self._scan.known = self._memory.load(present)
+            self._memory.begin(present, self._scan.known)
+        except OSError as error:
+            result.unsaved = error
 
     def _take(self, scan: Scan, result: Look, check: Callable[[], None]) -> None:
         known = self._scan.known

@@ -22,10 +22,7 @@ class FolderMemory:
         self.path = path
 
     def load(self, present: Token) -> dict[str, KnownFile]:
-        """Return what is remembered of a store that is at `present`, and tidy the file.
-
-        Raises OSError if the file cannot be read or written.
-        """
+        """Return what is remembered of a store that is at `present`. Raises OSError."""
         try:
             text = self.path.read_text("utf-8", "surrogateescape")
         except FileNotFoundError:
@@ -48,8 +45,7 @@ class FolderMemory:
             except (ValueError, TypeError, IllegalValue):
                 continue
         if token is None or token.epoch != present.epoch or token.seq > present.seq:
-            known = {}
-        self._write(present, known)
+            return {}
         return known
 
     def add(self, present: Token, changed: dict[str, KnownFile], gone: Iterable[str]) -> None:
@@ -59,7 +55,8 @@ class FolderMemory:
         with self.path.open("a", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in [*lines, _head(present)]))
 
-    def _write(self, present: Token, known: dict[str, KnownFile]) -> None:
+    def begin(self, present: Token, known: dict[str, KnownFile]) -> None:
+        """Have the file say this and nothing else. Raises OSError."""
         part = self.path.with_name(self.path.name + ".part")
         with part.open("w", encoding="utf-8") as file:
             file.writelines(f"{_line(name, one)}\n" for name, one in known.items())

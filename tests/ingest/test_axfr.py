@@ -129,6 +129,8 @@ def test_so_has_a_signed_zone(
     subprocess.run(
         [
             "dnssec-signzone",
+            "-d",
+            tmp_path,
             "-S",
             "-K",
             keys,

@@ -147,6 +147,29 @@ def test_what_cannot_be_remembered_is_taken_all_the_same(
     assert not (folder / MEMORY).exists()
 
 
+def test_what_cannot_be_written_anew_is_remembered_all_the_same(
+    store: Store, folder: Path, settings: FolderSettings, watched: WatchedFolder
+) -> None:
+    write(folder, "a")
+    watched.look()
+    (folder / f"{MEMORY}.part").mkdir()
+    look = WatchedFolder(store, settings).look()
+    assert (look.zones, type(look.unsaved)) == (0, IsADirectoryError)
+
+
+def test_a_folder_that_comes_later_is_remembered_as_it_was(
+    store: Store, folder: Path, settings: FolderSettings, watched: WatchedFolder
+) -> None:
+    write(folder, "a")
+    watched.look()
+    folder.rename(folder.with_name("unmounted"))
+    again = WatchedFolder(store, settings)
+    with pytest.raises(FileNotFoundError):
+        again.look()
+    folder.with_name("unmounted").rename(folder)
+    no_look_reads(again)
+
+
 def test_a_zone_stays_when_its_file_goes(
     store: Store, folder: Path, watched: WatchedFolder
 ) -> None:
