@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -66,14 +67,14 @@ class Certificates:
         path.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
         return path
 
-    def settings(self, server: Path | None = None, **others: object) -> TlsSettings:
+    def settings(self, server: Path | None = None, **others: Any) -> TlsSettings:
         """What a server of the tests is set to: users' certificates are taken, on any port."""
-        defaults = {"listen": "127.0.0.1:0", "client_ca_file": self.ca_file}
-        return TlsSettings(server or self.server, **(defaults | others))  # type: ignore[arg-type]
+        defaults: dict[str, Any] = {"listen": "127.0.0.1:0", "client_ca_file": self.ca_file}
+        return TlsSettings(server or self.server, **(defaults | others))
 
-    def trusting(self, **others: object) -> ClientTls:
+    def trusting(self, **others: Any) -> ClientTls:
         """What a client demands that trusts the CA."""
-        return ClientTls(**({"ca_file": self.ca_file} | others))  # type: ignore[arg-type]
+        return ClientTls(**({"ca_file": self.ca_file} | others))
 
     def context(self, certificate: Path | None = None) -> ssl.SSLContext:
         """What a client that is no syncclient uses."""

@@ -125,12 +125,12 @@ class Signatures:
             self._unsigned += 1
             if self._unsigned > _MAX_UNSIGNED:
                 raise TransferFailed(f"{self._server}: over {_MAX_UNSIGNED} messages are unsigned")
-            self._context.update(message.wire)  # type: ignore[no-untyped-call]
+            self._context.update(message.wire)  # type: ignore[no-untyped-call]  # dnspython's own gap
             return
         try:
             rdata = self._rdata(message, found)
             self._check_peer(rdata.error)
-            self._context = dns.tsig.validate(  # type: ignore[no-untyped-call]
+            self._context = dns.tsig.validate(  # type: ignore[no-untyped-call]  # the same
                 message.wire, self._key, dns.name.from_text(found.owner), rdata, int(time.time()),
                 self._query_mac, found.start, self._context, True,
             )  # fmt: skip

@@ -47,7 +47,7 @@ class ZoneLines(io.RawIOBase):
         """Say yes."""
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # RawIOBase: any buffer
         """Fill the buffer as far as the lines at hand go; 0 at the end."""
         while not self._held:
             lines = next(self._parts, None)

@@ -140,7 +140,7 @@ def filled(text: str) -> str:
         if place.search(text) is None:
             raise ValueError(f"there is no place for the table {name}")
         table = _PLACE.format(name, f"\n{make()}\n")
-        text = place.sub(lambda found, table=table: table, text)  # type: ignore[misc]
+        text = place.sub(table.replace("\\", r"\\"), text)
     return text
 
 

@@ -10,7 +10,7 @@ clock back.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import URL, Connection, Engine, event
 
@@ -114,7 +114,7 @@ def _set_up_postgresql(engine: Engine) -> None:
         writes = _writes(connection)
         if writes is None:
             return
-        driver: Driver[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+        driver = cast("Driver[Any]", connection.connection.driver_connection)
         if driver.read_only is not (not writes):
             level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
             driver.isolation_level = level

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,12 +44,12 @@ REPORT = ServerReport(
 )
 
 
-def row(seen_ago_s: float = 1, **change: object) -> ServerRow:
-    report = replace(REPORT, **change)  # type: ignore[arg-type]
+def row(seen_ago_s: float = 1, **change: Any) -> ServerRow:
+    report = replace(REPORT, **change)
     return judge(KeptReport(report, "ns2", NOW - seen_ago_s), SOURCE, NOW)
 
 
-def told(seen_ago_s: float = 1, **change: object) -> tuple[str, str]:
+def told(seen_ago_s: float = 1, **change: Any) -> tuple[str, str]:
     found = row(seen_ago_s, **change)
     return found.state.value, found.reason
 
@@ -162,10 +164,10 @@ def test_a_row_arrives_as_it_was_sent(kept: KeptReport, source: Source) -> None:
 
 
 @given(st.lists(KEPT, max_size=6, unique_by=lambda kept: kept.report.name), st.randoms())
-def test_the_order_is_total(fleet: list[KeptReport], random: object) -> None:
+def test_the_order_is_total(fleet: list[KeptReport], random: Random) -> None:
     rows = sorted((judge(kept, SOURCE, NOW) for kept in fleet), key=worst_first)
     shuffled = list(rows)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert sorted(shuffled, key=worst_first) == rows
     for worse, better in pairwise(rows):
         assert worse.state.severity <= better.state.severity

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -93,10 +94,10 @@ def run(
         import_transfers(store, [transfer], key=key, timeout_s=timeout_s, author="test")
 
 
-def failure(store: Store, kind: type[SyncError], answer: Answer, **options: object) -> str:
+def failure(store: Store, kind: type[SyncError], answer: Answer, **options: Any) -> str:
     """What is said of a transfer that has to fail, without its name."""
     with pytest.raises(kind) as caught:
-        run(store, answer, **options)  # type: ignore[arg-type]
+        run(store, answer, **options)
     assert store.clock().seq == 0
     where, _, reason = str(caught.value).partition(": ")
     assert where.startswith("example.com.@127.0.0.1:")
@@ -232,7 +233,7 @@ def signed(
             if not sign(number):
                 held += wire
                 if context is not None:
-                    context.update(wire)  # type: ignore[no-untyped-call]
+                    context.update(wire)
             else:
                 renderer = dns.renderer.Renderer(response.id, response.flags)
                 for rrset in response.answer:

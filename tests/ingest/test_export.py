@@ -12,6 +12,7 @@ from syncd.errors import StoreError, ViewGone
 from syncd.ingest.export import export_objects
 from syncd.ingest.files import import_files
 from syncd.store import Store
+from syncd.types import Prepared
 from syncd.types.zones import ZONES
 from tests.store.objects import held, new_store, put
 
@@ -25,10 +26,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def put_zone(store: Store, zone: str, serial: int) -> None:
     text = f"{zone} 60 IN SOA ns1.{zone} h.{zone} {serial} 2 3 4 5\n{zone} 60 IN NS ns1.{zone}\n"
 
-    def make(present: object) -> object:
+    def make(present: object) -> Prepared:
         return ZONES.prepare(zone, BytesIO(text.encode()), {})
 
-    store.write("zones", zone, make, author="test")  # type: ignore[arg-type]
+    store.write("zones", zone, make, author="test")
 
 
 def test_exported_files_are_those_that_were_imported(store: Store, tmp_path: Path) -> None:

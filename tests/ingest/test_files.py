@@ -1,7 +1,7 @@
 """Importing files: content, mode and time are kept, and no link leads out of the folder."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -127,9 +127,9 @@ def name_that_is_no_text(folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_kept_stops_everything_and_is_named(
-    store: Store, folder: Path, make: object
+    store: Store, folder: Path, make: Callable[[Path], None]
 ) -> None:
-    make(folder)  # type: ignore[operator]
+    make(folder)
     with pytest.raises(InvalidContent) as refused:
         import_files(store, folder, author="test", delete_others=True)
     assert "bad" in str(refused.value.path) or "first" in str(refused.value.path)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -241,8 +242,8 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(
     path = write(folder, "a")
     read = module.prepare_file
 
-    def read_slowly(*arguments: object, **options: object) -> object:
-        prepared = read(*arguments, **options)  # type: ignore[arg-type]
+    def read_slowly(*arguments: Any, **options: Any) -> object:
+        prepared = read(*arguments, **options)
         with path.open("a") as file:
             file.write("more 300 IN A 192.0.2.9\n")
         return prepared

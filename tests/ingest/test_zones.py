@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,13 +46,13 @@ def names(store: Store) -> list[str]:
     return [version.name for version in store.view().versions(["zones"])]
 
 
-def run(store: Store, *paths: Path, **options: bool | str) -> Imported:
+def run(store: Store, *paths: Path, **options: Any) -> Imported:
     return import_zones(
         store,
         find_master_files(paths),
         author="test",
         comment="",
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 

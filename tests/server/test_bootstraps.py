@@ -2,6 +2,7 @@
 
 import random
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import trio
@@ -91,9 +92,9 @@ def test_bootstraps_at_once_are_sent_blocks_that_were_made_once(
 ) -> None:
     made: list[Position] = []
 
-    def counted(view: View, types: list[str], position: Position, *rest: object) -> Made:
+    def counted(view: View, types: list[str], position: Position, *rest: Any) -> Made:
         made.append(position)
-        return make_block(view, types, position, *rest)  # type: ignore[arg-type]
+        return make_block(view, types, position, *rest)
 
     monkeypatch.setattr("syncd.server.verbs.sync_read.make_block", counted)
     clients = [connect("ns2") for _ in range(6)]

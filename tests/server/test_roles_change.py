@@ -6,9 +6,8 @@ import pytest
 
 from syncd.store import Store
 from tests.conftest import StartDaemon
-from tests.running import EPOCH, PASSWORD_HASH, FixedClock, put
+from tests.running import EPOCH, PASSWORD_HASH, FixedClock, put, wait_until
 from tests.server.conftest import Connect
-from tests.server.test_limits import wait_until
 
 
 def test_a_user_demoted_over_the_wire_is_demoted_at_the_next_command(connect: Connect) -> None:

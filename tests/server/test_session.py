@@ -130,7 +130,7 @@ def test_what_nobody_foresaw_is_logged_and_does_not_end_the_session(
 def test_a_full_disk_refuses_a_body_at_its_end(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, source_store: Store
 ) -> None:
-    class FullDisk(tempfile.SpooledTemporaryFile):  # type: ignore[type-arg]
+    class FullDisk(tempfile.SpooledTemporaryFile[bytes]):
         def write(self, data: Any) -> int:
             raise OSError(28, "No space left on device")
 

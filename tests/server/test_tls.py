@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -251,12 +252,12 @@ def test_settings_that_cannot_be_used_say_which(
         "server": certificates.server,
         "other": certificates.misnamed,
     }
-    filled = {
+    filled: dict[str, Any] = {
         key: value if key == "listen" else Path(value.format(**files))
         for key, value in settings.items()
     }
     with pytest.raises(ConfigError, match=says):
-        Daemon(source_store, tls=TlsSettings(**filled))  # type: ignore[arg-type]
+        Daemon(source_store, tls=TlsSettings(**filled))
 
 
 @pytest.mark.parametrize(

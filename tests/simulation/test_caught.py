@@ -96,17 +96,16 @@ def pruning_that_leaves_the_floor(stack: ExitStack) -> None:
         with engine.connect() as connection:
             floor = read_clock(connection).floor
 
-        def values(**columns: Any) -> Any:
+        def set_all_but_the_floor(**columns: Any) -> Any:
             return update(clock).values(**columns | {"floor": floor})
 
         class Quiet:
             c = clock.c
+            values = staticmethod(set_all_but_the_floor)
 
         def update_quietly(table: Any) -> Any:
             assert table is clock
-            quiet = Quiet()
-            quiet.values = values  # type: ignore[attr-defined]
-            return quiet
+            return Quiet()
 
         with patch.object(retention, "update", update_quietly):
             return collect(engine, **what)

@@ -25,7 +25,7 @@ def connection(store: Store) -> Iterator[Connection]:
 
 
 def rows(connection: Connection) -> list[tuple[int, int, str, str]]:
-    return [tuple(row) for row in connection.execute(select(commit).order_by(commit.c.seq))]  # type: ignore[misc]
+    return [tuple(row) for row in connection.execute(select(commit).order_by(commit.c.seq))]
 
 
 FIVE = [(number, number * 10, "alice", "x") for number in range(5)]

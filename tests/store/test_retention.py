@@ -1,6 +1,8 @@
 """gc: whatever can be read from the floor on stays readable; below it nothing is answered in
 part."""
 
+from functools import partial
+
 import pytest
 
 from syncd.content.tokens import Token
@@ -106,7 +108,7 @@ def test_gc_up_to_the_head_leaves_the_head(collected: Store) -> None:
 def test_gc_by_time_keeps_what_was_to_be_seen_then(store: Store) -> None:
     """A commit counts from its time until that of the next."""
     for seq, at in ((1, 100), (2, 200), (3, 300)):
-        store.now = lambda at=at: at  # type: ignore[misc]
+        store.now = partial(float, at)
         put(store, "a", b"%d" % seq)
     store.now = lambda: 1000
     assert store.collect(keep_since=250).floor == 2

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 from syncd.content.tokens import Token
 from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, TokenLost, ViewGone
 from syncd.store import Store
+from syncd.types import Prepared
 from tests.databases import Databases, on_every_engine
 from tests.store.objects import (
     TYPES,
@@ -259,13 +261,13 @@ def test_a_write_that_was_overtaken_is_made_again_on_what_is_there_now(
     with Store.open(store_url(tmp_path)) as other:
         overtakes = iter([b"1", b"2"])
 
-        def append(present: object) -> object:
+        def append(present: object) -> Prepared:
             before = content_of(store.view(), "a")
             if (content := next(overtakes, None)) is not None:
                 put(other, "a", content)
             return prepared("a", before, b"+")
 
-        store.write("files", "a", append, author="test")  # type: ignore[arg-type]
+        store.write("files", "a", append, author="test")
     assert content_of(store.view(), "a") == b"2+"
 
 
@@ -275,12 +277,12 @@ def test_a_write_that_is_overtaken_each_time_is_refused_at_last(
     with Store.open(store_url(tmp_path)) as other:
         tries = iter(range(1000))
 
-        def make(present: object) -> object:
+        def make(present: object) -> Prepared:
             put(other, "a", b"%d" % next(tries))
             return prepared("a", b"mine")
 
         with pytest.raises(MovedOn, match="look again"):
-            store.write("files", "a", make, author="test")  # type: ignore[arg-type]
+            store.write("files", "a", make, author="test")
     assert content_of(store.view(), "a") != b"mine"
 
 
@@ -288,14 +290,14 @@ def test_of_writers_in_several_threads_none_is_lost(tmp_path: Path, store: Store
     """Each appends to the same object: an update that got lost would be missing from it."""
 
     def append(own: Store, mark: bytes) -> None:
-        def make(present: object) -> object:
+        def make(present: object) -> Prepared:
             found = own.view().present("files", "a")
             before = b"" if found is None else b"".join(found.content.chunks())
             return prepared("a", before, mark)
 
         while True:
             try:
-                own.write("files", "a", make, author="test")  # type: ignore[arg-type]
+                own.write("files", "a", make, author="test")
             except MovedOn:
                 continue
             return
@@ -306,7 +308,7 @@ def test_of_writers_in_several_threads_none_is_lost(tmp_path: Path, store: Store
                 # What is read in `make` may be newer than what `write` saw: then it is refused too.
                 append(own, b"<%d.%d>" % (number, n))
 
-    run_threads([lambda number=number: work(number) for number in range(3)])  # type: ignore[misc]
+    run_threads([partial(work, number) for number in range(3)])
     content = content_of(store.view(), "a")
     assert all(b"<%d.%d>" % (number, n) in content for number in range(3) for n in range(12))
     assert store.clock().seq == 36
@@ -326,7 +328,7 @@ def test_of_writers_that_state_the_same_digest_one_wins(tmp_path: Path, store: S
             except MovedOn:
                 lost.append(number)
 
-    run_threads([lambda number=number: work(number) for number in range(4)])  # type: ignore[misc]
+    run_threads([partial(work, number) for number in range(4)])
     assert len(lost) == 3
     assert store.clock().seq == 2
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import trio
@@ -124,12 +125,12 @@ def test_freezing(running_daemon: RunningDaemon, source_store: Store) -> None:
 
 def test_watching(running_daemon: RunningDaemon) -> None:
     async def work(client: Client) -> None:
-        commits = client.watch("*")
+        commits: Any = client.watch("*")
         assert await anext(commits) == Token(EPOCH, 7)
         async with Client.connect(running_daemon.address("root"), PASSWORD) as other:
             await other.put("files", "a", [b"x"])
         assert await anext(commits) == Token(EPOCH, 8)
-        await commits.aclose()  # type: ignore[attr-defined]
+        await commits.aclose()
 
     session(running_daemon, work)
 

@@ -396,9 +396,11 @@ def test_a_certificate_that_the_server_does_not_trust_is_named_as_the_reason(
 def test_settings_that_cannot_be_used_say_which(
     daemon: RunningDaemon, tls: dict[str, str], kind: type[SyncError], says: str
 ) -> None:
-    files = {key: value if key == "pin" else Path(value) for key, value in tls.items()}
+    files: dict[str, Any] = {
+        key: value if key == "pin" else Path(value) for key, value in tls.items()
+    }
     with pytest.raises(kind, match=says):
-        session(daemon.tls_address("alice"), ClientTls(**files))  # type: ignore[arg-type]
+        session(daemon.tls_address("alice"), ClientTls(**files))
 
 
 def test_two_pins_are_refused(daemon: RunningDaemon) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Executable, delete, update
 
 from syncclient.replica import Path as SyncPath
 from syncd.errors import (
@@ -36,10 +36,10 @@ from tests.syncclient.replicas import ZONE, assert_same, copy_database
 pytestmark = on_every_engine
 
 
-def change_replica(store: Store, *statements: object) -> None:
+def change_replica(store: Store, *statements: Executable) -> None:
     with store.engine.execution_options(**WRITE).begin() as connection:
         for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
 
 def test_an_empty_store_is_bootstrapped(source: Store, replica: Store) -> None:

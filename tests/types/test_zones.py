@@ -13,7 +13,7 @@ from syncd.content.tokens import Token
 from syncd.content.versions import chunk_digest
 from syncd.errors import IllegalValue, InvalidContent, MovedOn
 from syncd.store import Store
-from syncd.types import Present
+from syncd.types import Prepared, Present
 from syncd.types.zones import ZONES
 from tests.store.objects import content_of, new_store
 
@@ -40,11 +40,11 @@ def put(store: Store, content: bytes, name: str = ZONE) -> tuple[Token | None, l
 
 
 def patch(store: Store, diff: str, name: str = ZONE) -> tuple[Token | None, list[str]]:
-    def make(present: Present | None) -> object:
+    def make(present: Present | None) -> Prepared | None:
         assert present is not None
         return ZONES.settle(ZONES.patch(present, BytesIO(diff.encode())), present)
 
-    return store.write("zones", name, make, author="test")  # type: ignore[arg-type]
+    return store.write("zones", name, make, author="test")
 
 
 def serial_of(store: Store, name: str = ZONE) -> int:

@@ -205,7 +205,7 @@ def test_a_step_that_was_killed_in_the_middle_is_made_good(rig: Rig, replica: Re
     backend = rig.backend()
     dying = Replica(replica.store, backend)
     assert dying.applier._confirmer is not None
-    dying.applier._confirmer.confirm = die  # type: ignore[method-assign]
+    dying.applier._confirmer.confirm = die  # type: ignore[method-assign]  # dies there
     with pytest.raises(Killed):
         dying.apply()
     again = Replica(replica.store, rig.backend())

@@ -1,6 +1,6 @@
 """A name server that answers as a test wants it to: rightly, wrongly, late, or not at all."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -41,7 +41,7 @@ async def scripted(over_udp: Script, over_tcp: Script | None = None) -> AsyncIte
     counts: dict[tuple[str, str], int] = {}
 
     async def answer(
-        wire: bytes, script: Script, transport: str, send: Callable[[bytes], object]
+        wire: bytes, script: Script, transport: str, send: Callable[[bytes], Awaitable[object]]
     ) -> None:
         query = dns.message.from_wire(wire)
         asked = str(query.question[0])
@@ -50,7 +50,7 @@ async def scripted(over_udp: Script, over_tcp: Script | None = None) -> AsyncIte
             delay_s, data = reply if isinstance(reply, tuple) else (0.0, reply)
             if delay_s:
                 await trio.sleep(delay_s)
-            await send(data)  # type: ignore[misc]
+            await send(data)
 
     async def serve_udp(nursery: trio.Nursery) -> None:
         while True:

@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -113,9 +114,9 @@ def server(
     yield from serve(tmp_path_factory.mktemp("served"), kind, zones)
 
 
-def confirm(server: DnsServer, zone: str, lines: list[str], **options: object) -> Confirmation:
+def confirm(server: DnsServer, zone: str, lines: list[str], **options: Any) -> Confirmation:
     async def ask() -> Confirmation:
-        return await confirm_records(server, zone, lines, **options)  # type: ignore[arg-type]
+        return await confirm_records(server, zone, lines, **options)
 
     return trio.run(ask)
 
