@@ -1,7 +1,8 @@
 """A rig for each backend: the real server, and the backend set up for it."""
 
 from tests.syncclient.backends.rigs.bind import BindRig
+from tests.syncclient.backends.rigs.nsd import NsdRig
 from tests.syncclient.backends.rigs.rig import Rig
 
-RIGS: tuple[type[Rig], ...] = (BindRig,)
+RIGS: tuple[type[Rig], ...] = (BindRig, NsdRig)
 """Each passes the whole suite; a new backend adds its own."""
