@@ -41,7 +41,7 @@ class FileNames:
 class ZoneFiles:
     """The folder; see the module's top. Methods block, and raise FileFailed."""
 
-    def __init__(self, path: Path, names: FileNames = FileNames()) -> None:  # noqa: B008 (frozen)
+    def __init__(self, path: Path, names: FileNames = FileNames()) -> None:
         self.path = path
         self.names = names
         self._new, self._old = path / _NEW, path / _OLD

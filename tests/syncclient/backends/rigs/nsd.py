@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from syncclient.backends import Backend
-from syncclient.backends.nsd import Nsd, NsdSettings
+from syncclient.backends.nsd import Nsd, NsdSettings, zone_of_nsd_file
 from tests.nameservers.nsd import Nsd as NsdServer
 from tests.nameservers.nsd import running_nsd
 from tests.syncclient.backends.rigs.rig import Rig
@@ -20,7 +20,8 @@ class NsdRig(Rig):
     def make_server(self, folder: Path) -> NsdServer:
         zonefile = self.folder / "zones" / "%s.zone"
         pattern = f'pattern:\n    name: "syncd"\n    zonefile: "{zonefile}"\n'
-        return running_nsd(folder, extra_config=pattern)
+        # A test asks more often than NSD answers one address by default: 200 times a second.
+        return running_nsd(folder, server_options="rrl-ratelimit: 0", extra_config=pattern)
 
     def settings(self, **changed: Any) -> NsdSettings:
         return NsdSettings(**{"socket": str(self.server.socket), **changed})
@@ -35,3 +36,11 @@ class NsdRig(Rig):
             yield self.backend()
         finally:
             (self.folder / "hidden").rename(self.server.socket)
+
+    def served_zones(self) -> set[str]:
+        listed = self.server.nsd_control("zonestatus")
+        return {
+            zone_of_nsd_file(line.removeprefix("zone:").strip())
+            for line in listed.splitlines()
+            if line.startswith("zone:")
+        }
