@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
@@ -48,8 +49,10 @@ def _widen(pipe: IO[bytes] | None) -> None:
 class NewFolder:
     """Takes pieces of zones; `put_in_place` ends it, or `discard`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name_of: Callable[[str], str] = zone_file_name) -> None:
+        """`name_of` says how the file of a zone is called."""
         self._path = path
+        self._name_of = name_of
         self._fresh = fresh_path(path)
         if self._fresh.exists():
             shutil.rmtree(self._fresh)
@@ -76,7 +79,7 @@ class NewFolder:
                 self._last = name
                 self.written += 1
             content = b"".join([content for _, content in parts])
-            packed.append(pack_piece(zone_file_name(name), content))
+            packed.append(pack_piece(self._name_of(name), content))
         if packed:
             self._waiting.put(packed)
 

@@ -1,4 +1,4 @@
-"""What servers that read zone files and a generated list of zones have in common.
+"""What servers that read a file for each zone have in common; some a generated list of zones too.
 
 A zone that the server answers already is checked by its tool before it is put in place: that
 protects what is served. Zones that are new to the server have nothing to lose; when they are many,
@@ -43,17 +43,12 @@ class Loading:
         return bool(self.added or self.removed) or self.step.whole
 
 
-class FileBackend(Backend):
-    """A server that reads `zones/` of the agent's folder, and a list of zones beside it."""
-
-    list_name: str
-    """File of the generated list, in the agent's folder: what the server's configuration
-    includes."""
+class ZoneFileBackend(Backend):
+    """A server that reads `zones/` of the agent's folder."""
 
     def __init__(self, settings: Any, server: ServerSettings, folder: Path) -> None:
         super().__init__(settings, server, folder)
-        self.files = ZoneFiles(folder / "zones")
-        self.list = folder / self.list_name
+        self.files = self.make_files(folder / "zones")
 
     # What a server has to say
 
@@ -61,17 +56,28 @@ class FileBackend(Backend):
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
         """Return the command that checks one zone's file: exit status 0 if it is right."""
 
-    @abstractmethod
-    def list_text(self, zones: list[str]) -> str:
-        """Return the list of zones as the server's configuration has it."""
+    def is_refused(self, said: Said) -> bool:
+        """Say whether what the check tool said of a file is that it cannot be served."""
+        return said.status != 0
 
-    @abstractmethod
-    async def check_list(self, file: Path) -> None:
-        """Have the server's tool check a list. Raises ServerFailed."""
+    def refusal(self, message: str) -> str:
+        """Return what the check tool said as it is reported."""
+        return message
 
     @abstractmethod
     async def load(self, loading: Loading) -> None:
         """Have the server load what is in place. Zones that it refuses fail the step."""
+
+    def make_files(self, path: Path) -> ZoneFiles:
+        """Return the folder as the server reads it."""
+        return ZoneFiles(path)
+
+    async def stage_list(self, step: Step) -> None:
+        """Write and check a list of zones for the server, if it reads one, beside the one in
+        place. Raises FileFailed, ServerFailed."""
+
+    async def place_list(self) -> None:
+        """Put the list that was staged in place."""
 
     # The contract
 
@@ -87,7 +93,7 @@ class FileBackend(Backend):
     async def check(self, step: Step) -> None:
         await self.check_zones(step)
         if step.changes_list():
-            await self._stage_list(step)
+            await self.stage_list(step)
 
     async def check_zones(self, step: Step) -> None:
         """Check what the server answers already, and what is new to it if that is not much.
@@ -122,11 +128,7 @@ class FileBackend(Backend):
             step.fail(zone, Stage.CHECK, str(error))
             return
         if self.is_refused(said):
-            step.fail(zone, Stage.CHECK, said.message)
-
-    def is_refused(self, said: Said) -> bool:
-        """Say whether what the check tool said of a file is that it cannot be served."""
-        return said.status != 0
+            step.fail(zone, Stage.CHECK, self.refusal(said.message))
 
     async def activate(self, step: Step) -> None:
         await trio.to_thread.run_sync(self.files.swap, step)
@@ -137,7 +139,7 @@ class FileBackend(Backend):
             removed=step.going(),
         )
         if loading.lists_differ:
-            await trio.to_thread.run_sync(self._staged_list.replace, self.list)
+            await self.place_list()
         await self.load(loading)
 
     async def roll_back(self, step: Step, zones: list[str]) -> None:
@@ -152,18 +154,41 @@ class FileBackend(Backend):
             going_back=True,
         )
         if loading.lists_differ:
-            await self._stage_list(step)
-            await trio.to_thread.run_sync(self._staged_list.replace, self.list)
+            await self.stage_list(step)
+            await self.place_list()
         await self.load(loading)
 
     async def finish(self, step: Step) -> None:
         await trio.to_thread.run_sync(self.files.finish)
 
+
+class FileBackend(ZoneFileBackend):
+    """One that reads a list of zones beside them, which is made anew whenever that changes."""
+
+    list_name: str
+    """File of the generated list, in the agent's folder: what the server's configuration
+    includes."""
+
+    def __init__(self, settings: Any, server: ServerSettings, folder: Path) -> None:
+        super().__init__(settings, server, folder)
+        self.list = folder / self.list_name
+
+    @abstractmethod
+    def list_text(self, zones: list[str]) -> str:
+        """Return the list of zones as the server's configuration has it."""
+
+    @abstractmethod
+    async def check_list(self, file: Path) -> None:
+        """Have the server's tool check a list. Raises ServerFailed."""
+
     @property
     def _staged_list(self) -> Path:
         return self.list.with_name(self.list.name + ".staged")
 
-    async def _stage_list(self, step: Step) -> None:
+    async def place_list(self) -> None:
+        await trio.to_thread.run_sync(self._staged_list.replace, self.list)
+
+    async def stage_list(self, step: Step) -> None:
         def write() -> None:
             try:
                 replace_small_file(self._staged_list, self.list_text(list(step.zones())))

@@ -4,6 +4,7 @@
     zones/.new/NAME.zone   staged: written and flushed, not yet looked at by the server
     zones/.old/NAME.zone   what was before the step that is in hand; empty if there was no file
 
+How a zone's file is called is for the server to say; most take what the rest of the program takes.
 `.old` is the way back, also for the next process if this one dies: it is emptied when a step is
 finished, and what stands in it at the start is put back. All files of the folder are ours.
 """
@@ -12,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from syncclient.backends.step import Step
@@ -28,36 +30,45 @@ _FEW_FILES = 16
 """Files flushed one by one; of more, the file system is flushed at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileNames:
+    """How the file of a zone is called, and which zone a file of that name is."""
+
+    of_zone: Callable[[str], str] = zone_file_name
+    to_zone: Callable[[str], str] = zone_of_own_file
+
+
 class ZoneFiles:
     """The folder; see the module's top. Methods block, and raise FileFailed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: FileNames = FileNames()) -> None:
         self.path = path
+        self.names = names
         self._new, self._old = path / _NEW, path / _OLD
 
     def file(self, zone: str) -> Path:
         """Return the file that the server reads."""
-        return self.path / zone_file_name(zone)
+        return self.path / self.names.of_zone(zone)
 
     def staged_file(self, zone: str) -> Path:
         """Return the file that waits to be put in place."""
-        return self._new / zone_file_name(zone)
+        return self._new / self.names.of_zone(zone)
 
     def staged(self) -> set[str]:
         """Return the zones whose files wait to be put in place."""
         with _told():
-            return {zone_of_own_file(name) for name in os.listdir(self._new)}
+            return {self.names.to_zone(name) for name in os.listdir(self._new)}
 
     def new_folder(self) -> Callable[[], NewFolder] | None:
         """See Backend.new_folder."""
-        return None if self.path.exists() else lambda: NewFolder(self.path)
+        return None if self.path.exists() else lambda: NewFolder(self.path, self.names.of_zone)
 
     def recover(self) -> frozenset[str]:
         """Put back what an interrupted step has replaced; return the zones that it was about."""
         with _told():
             if not self._old.exists():
                 return frozenset()
-            zones = [zone_of_own_file(name) for name in os.listdir(self._old)]
+            zones = [self.names.to_zone(name) for name in os.listdir(self._old)]
             self.restore(zones)
             return frozenset(zones)
 
@@ -82,11 +93,17 @@ class ZoneFiles:
         with opened_folder(self._new) as folder:
             for version, contents in self._missing(step):
                 flush = written < _FEW_FILES
-                name = zone_file_name(version.name)
-                write_zone_file(folder, name, version, contents, flush=flush)
+                name = self.names.of_zone(version.name)
+                self.write(folder, name, version, contents, flush=flush)
                 written += 1
             if written > _FEW_FILES:
                 flush_file_system(folder)
+
+    def write(
+        self, folder: int, name: str, version: Version, contents: Iterator[bytes], *, flush: bool
+    ) -> None:
+        """Write one zone into a new file. Raises OSError, StoreError."""
+        write_zone_file(folder, name, version, contents, flush=flush)
 
     def _missing(self, step: Step) -> Iterator[tuple[Version, Iterator[bytes]]]:
         for version, contents in step.contents():
@@ -100,7 +117,7 @@ class ZoneFiles:
             staged = set(os.listdir(self._new))
             with opened_folder(self._new) as new, opened_folder(self._old) as old:
                 for zone in step.coming():
-                    if (name := zone_file_name(zone)) in staged:
+                    if (name := self.names.of_zone(zone)) in staged:
                         self._keep(name, folder, old)
                         os.rename(name, name, src_dir_fd=new, dst_dir_fd=folder)
                 for name in self._surplus(step):
@@ -112,9 +129,9 @@ class ZoneFiles:
     def _surplus(self, step: Step) -> Iterator[str]:
         """Yield the files of zones that go; in a whole step, of all that are not its own."""
         if not step.whole:
-            yield from map(zone_file_name, step.going())
+            yield from map(self.names.of_zone, step.going())
             return
-        wanted = {zone_file_name(zone) for zone in step.zones()}
+        wanted = {self.names.of_zone(zone) for zone in step.zones()}
         for name in os.listdir(self.path):
             if name.endswith(SUFFIX) and name not in wanted:
                 yield name
@@ -131,7 +148,7 @@ class ZoneFiles:
         """Put back what was in place of these zones before the step."""
         with _told(), opened_folder(self.path) as folder:
             for zone in zones:
-                name = zone_file_name(zone)
+                name = self.names.of_zone(zone)
                 kept = self._old / name
                 if kept.exists() and kept.stat().st_size:
                     os.utime(kept)  # servers load what is newer than what they have loaded

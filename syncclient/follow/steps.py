@@ -54,7 +54,7 @@ def step_between(
         changes[name] = ZoneChange(name, old, _serial(news.get(name)))
     return Step(
         goal,
-        (change for change in changes.values() if (change.old, change.new) != (None, None)),
+        changes.values(),  # those that neither view has too: a step that died may have left them
         before=before,
         kept_back={name: refusal.serial is not None for name, refusal in refused.items()},
     )

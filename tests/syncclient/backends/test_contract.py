@@ -144,6 +144,18 @@ def test_a_zone_that_was_refused_is_answered_when_it_is_mended(rig: Rig, replica
     assert (applied.active.fingerprint, applied.active.zones) == (totals.fingerprint, totals.count)
 
 
+def test_a_new_zone_that_was_refused_is_forgotten_when_the_source_drops_it(
+    rig: Rig, replica: Replica
+) -> None:
+    put_zone(replica.store, "bad.example.", 1, rig.refused)
+    assert replica.apply().failed == 1
+    replica.store.remove("zones", "bad.example.", author="test")
+    applied = replica.apply()
+    assert not applied.active.refused
+    totals = replica.store.view().totals(["zones"])
+    assert (applied.active.fingerprint, applied.active.zones) == (totals.fingerprint, totals.count)
+
+
 def test_a_server_that_is_down_is_told_of_and_given_all_when_it_is_back(
     rig: Rig, replica: Replica
 ) -> None:
@@ -212,6 +224,28 @@ def test_a_step_that_was_killed_in_the_middle_is_made_good(rig: Rig, replica: Re
     again.apply()
     assert rig.server.serial("a.example.") == 2
     assert (rig.server.serial("b.example."), rig.server.serial("d.example.")) == (None, 1)
+
+
+def test_a_zone_that_came_with_a_step_that_was_killed_goes_if_the_source_has_dropped_it(
+    rig: Rig, replica: Replica
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    async def die(*_: object) -> None:
+        raise Killed
+
+    put_zone(replica.store, "d.example.", 1)
+    dying = Replica(replica.store, rig.backend())
+    assert dying.applier._confirmer is not None
+    dying.applier._confirmer.confirm = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        dying.apply()
+    replica.store.remove("zones", "d.example.", author="test")
+    again = Replica(replica.store, rig.backend())
+    again.apply()
+    assert rig.server.serial("d.example.") is None
+    assert rig.served_zones() == {"a.example.", "b.example.", "c.example."}
 
 
 def test_a_server_that_came_back_with_older_zones_is_found_by_an_audit(

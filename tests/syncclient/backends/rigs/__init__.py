@@ -2,7 +2,8 @@
 
 from tests.syncclient.backends.rigs.bind import BindRig
 from tests.syncclient.backends.rigs.knot import KnotRig
+from tests.syncclient.backends.rigs.nsd import NsdRig
 from tests.syncclient.backends.rigs.rig import Rig
 
-RIGS: tuple[type[Rig], ...] = (BindRig, KnotRig)
+RIGS: tuple[type[Rig], ...] = (BindRig, KnotRig, NsdRig)
 """Each passes the whole suite; a new backend adds its own."""

@@ -36,3 +36,7 @@ class BindRig(Rig):
         secret = text.split('secret "')[1].split('"')[0]
         config.write_text(text.replace(secret, "b3RoZXIgc2VjcmV0IHRoYW4gbmFtZWQncyBvd24gb25l"))
         yield self.backend(rndc=("rndc", "-c", str(config)))
+
+    def served_zones(self) -> set[str]:
+        listed = (self.folder / "zones.conf").read_text()
+        return {line.split('"')[1] for line in listed.splitlines()}

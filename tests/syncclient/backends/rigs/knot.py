@@ -1,5 +1,6 @@
 """Knot DNS for the suite."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,3 +32,7 @@ class KnotRig(Rig):
     @contextmanager
     def refused_control(self) -> Iterator[Backend]:
         yield self.backend(control=str(self.folder / "nobody-listens-here"))
+
+    def served_zones(self) -> set[str]:
+        listed = self.server.knotc("zone-status")
+        return set(re.findall(r"^\[(\S+)\]", listed, re.MULTILINE))

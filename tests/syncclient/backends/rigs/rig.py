@@ -63,5 +63,9 @@ class Rig(ABC):
         """Return a backend whose check tool is `script`, which never ends."""
 
     @abstractmethod
+    def served_zones(self) -> set[str]:
+        """Return the zones that the server has, by its own account, whether they load or not."""
+
+    @abstractmethod
     def refused_control(self) -> AbstractContextManager[Backend]:
         """Give a backend whose control channel refuses, while the server answers."""
