@@ -37,11 +37,11 @@ _BESIDE_ALIAS = frozenset({"CNAME", "RRSIG", "SIG", "NSEC", "NSEC3", "KEY"})
 _SIGNATURE_TYPES = frozenset({"RRSIG", "SIG"})
 
 
-def canonical_lines(
+def canonical_text(
     runs: list[Run], rest: Rrsets, zone: str, aliases: set[str], warn: Warn
-) -> Iterator[list[bytes]]:
-    """Yield the canonical lines, each with its LF, of all RRsets of the zone in `runs` and `rest`;
-    many at a time.
+) -> Iterator[bytes]:
+    """Yield the canonical text of all RRsets of the zone in `runs` and `rest`: whole lines, many at
+    a time.
 
     Raises InvalidContent for a CNAME beside other data, several of a type that stands alone, or an
     RRset that is too large.
@@ -63,7 +63,7 @@ def canonical_lines(
         warn(f"{outside} RRsets outside {zone} are left out: {example}")
 
 
-def _settled(rrsets: list[Lines], warn: Warn) -> list[bytes]:
+def _settled(rrsets: list[Lines], warn: Warn) -> bytes:
     lines: list[str] = []
     for own in rrsets:
         if isinstance(own, str):
@@ -71,7 +71,7 @@ def _settled(rrsets: list[Lines], warn: Warn) -> list[bytes]:
         else:
             lines += settle_rrset(own, warn)
     lines.append("")
-    return "\n".join(lines).encode("ascii").splitlines(keepends=True)
+    return "\n".join(lines).encode("ascii")
 
 
 class _AliasCheck:

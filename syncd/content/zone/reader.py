@@ -18,13 +18,13 @@ In these points we differ on purpose:
   written with several TTLs it gets the last, in BIND the first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from typing import IO
 
-from syncd.content.zone.canonical import canonical_lines, check_apex
+from syncd.content.zone.canonical import canonical_text, check_apex
 from syncd.content.zone.master_file import (
     RUN_RRSETS,
     WINDOW_BYTES,
@@ -36,7 +36,7 @@ from syncd.content.zone.names import BadNameError, is_below, qualify, zone_range
 from syncd.content.zone.runs import Rrsets, Run, as_list
 from syncd.errors import InvalidContent
 
-__all__ = ["Include", "ZoneText", "absolute_name", "read_records", "read_zone"]
+__all__ = ["Include", "ZoneText", "absolute_name", "lines_of", "read_records", "read_zone"]
 
 
 @dataclass
@@ -52,20 +52,26 @@ class ZoneText:
     warnings: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the canonical lines; adds to `warnings`.
+        """Yield the canonical lines; adds to `warnings`. Raises as `parts`."""
+        return lines_of(self.parts())
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the canonical text, whole lines, many at a time; adds to `warnings`.
 
         Raises InvalidContent, with the path but no line, for records that cannot stand together.
         """
-        return chain.from_iterable(self._pages())
-
-    def _pages(self) -> Iterator[list[bytes]]:
         try:
-            yield from canonical_lines(self.runs, self.rest, self.name, self.aliases, self._warn)
+            yield from canonical_text(self.runs, self.rest, self.name, self.aliases, self._warn)
         except InvalidContent as error:
             raise InvalidContent(error.reason, path=self.path) from None
 
     def _warn(self, text: str) -> None:
         warn_once_full(self.warnings, text)
+
+
+def lines_of(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines, each with its LF, of a text that comes in parts of whole lines."""
+    return chain.from_iterable(part.splitlines(keepends=True) for part in parts)
 
 
 def read_zone(

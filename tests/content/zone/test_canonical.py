@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.content.zone import runs
-from syncd.content.zone.canonical import canonical_lines, line_key, settle_rrset
+from syncd.content.zone.canonical import canonical_text, line_key, settle_rrset
 from syncd.content.zone.names import owner_key
 from syncd.content.zone.record_types import type_number
 from syncd.content.zone.runs import Lines, Rrsets, Run, merge, sort_records
@@ -312,8 +312,8 @@ def test_what_is_outside_of_the_zone_is_left_out_and_told() -> None:
     })  # fmt: skip
     told: list[str] = []
     for packed, rest in (([], rrsets), ([Run.pack(rrsets.part(0, 2))], rrsets.part(2))):
-        pages = canonical_lines(packed, rest, "example.", set(), told.append)
-        lines = [line for page in pages for line in page]
+        parts = canonical_text(packed, rest, "example.", set(), told.append)
+        lines = b"".join(parts).splitlines(keepends=True)
         assert lines == [b"example. 1 IN A 1.1.1.1\n", b"a.example. 1 IN A 1.1.1.1\n"]
     assert told[0] == "2 RRsets outside example. are left out: a. 1 IN A 1.1.1.1"
     assert all("outside example. are left out" in text for text in told)
