@@ -153,13 +153,12 @@ class Batch:
             .where(batch.c.id == self.id)
             .values(touched=touched, token=None if self.copies is None else str(self.copies))
         )
-        # In the order of their index, in which they then fall on neighbouring pages.
-        chunks = sorted(self._chunks.values(), key=itemgetter(0))
-        insert_rows(connection, chunk, chunks, ignore_known=True)
         replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
         delete_rows(connection, chunk, ("digest",), replaced)
         self.rotten -= self._chunks.keys()
-        insert_rows(connection, chunk, list(self._chunks.values()), ignore_known=True)
+        # In the order of their index, in which they then fall on neighbouring pages.
+        chunks = sorted(self._chunks.values(), key=itemgetter(0))
+        insert_rows(connection, chunk, chunks, ignore_known=True)
         insert_rows(connection, staged, self._staged)
         self._chunks.clear()
         self._staged.clear()
