@@ -7,7 +7,7 @@ with `gc`.
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -115,8 +115,19 @@ class Batch:
             self._chunks[digest] = (digest, size, body)
             self._held(len(body) + _ROW_BYTES)
 
-    def add_version(self, present: Version) -> None:
-        """Stage a version as another store has it, its number included."""
+    def add_version(
+        self, present: Version, chunks: Iterable[tuple[bytes, int, bytes]] = ()
+    ) -> None:
+        """Stage a version as another store has it, its number included.
+
+        `chunks` are some of its own, as for `add_chunk`: they are written with it, never before.
+        """
+        held_bytes = 0
+        for row in chunks:
+            if row[0] not in self._chunks:
+                self._chunks[row[0]] = row
+                held_bytes += len(row[2]) + _ROW_BYTES
+        self._held_bytes += held_bytes
         self._stage(
             present.type, present.name, None, present.seq, present.mtime, present.size,
             present.lines, present.crc32, present.digest, present.attributes, present.chunks,
