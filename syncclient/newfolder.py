@@ -5,7 +5,6 @@ one rename puts it there. Interrupted, it is thrown away: the store is what coun
 is made from it.
 """
 
-import fcntl
 import os
 import queue
 import shutil
@@ -13,20 +12,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
 
 from syncclient import filewriter
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
 from syncclient.filewriter import pack_piece
 from syncclient.folderstate import FolderState
+from syncd.pipes import widen
 from syncd.types.zone_files import zone_file_name
 
 _BLOCKS_WAITING = 8
-_PIPE_BYTES = 1024 * 1024
 
 Piece = tuple[str, bytes]
 """A zone's name and a part of its content; the parts of one zone come in order, one zone after
@@ -36,14 +33,6 @@ another."""
 def fresh_path(path: Path) -> Path:
     """Return where a folder is made before it is put in its place."""
     return path.with_name(f".{path.name}.syncd-new")
-
-
-def _widen(pipe: IO[bytes] | None) -> None:
-    """Give a pipe room for a block and more, where the system allows it: fewer changes between two
-    processes."""
-    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 class NewFolder:
@@ -66,7 +55,8 @@ class NewFolder:
             bufsize=0,
             start_new_session=True,  # Ctrl-C is for us; we end it
         )
-        _widen(self._writer.stdin)
+        assert self._writer.stdin is not None
+        widen(self._writer.stdin.fileno())
         self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BLOCKS_WAITING)
         self._feeder = threading.Thread(target=self._feed, name="zone files", daemon=True)
         self._feeder.start()

@@ -5,10 +5,13 @@ compared with what its head says. What does not fit raises VerificationFailed be
 visible.
 """
 
+from collections.abc import Iterable
+from itertools import islice
+
 from syncclient.newfolder import NewFolder, Piece
 from syncclient.verification import ContentCheck, version_of
 from syncd.content.compression import compress, decompress, decompress_against
-from syncd.content.messages import BlockReader, Gone, Head, Opening
+from syncd.content.messages import BlockReader, Element, Gone, Head, Opening
 from syncd.content.splices import Splice, apply_splices, dictionary_range
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, chunk_digest
@@ -16,6 +19,9 @@ from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import ReplicaBatch, View
 from syncd.types import data_type
+
+_FEW_CHUNKS = 16
+"""So many chunks are looked at together, if they come in one block."""
 
 
 class BootstrapReceiver:
@@ -50,20 +56,32 @@ class BootstrapReceiver:
 
     def take(self, block: bytes) -> None:
         """Take one block. Raises VerificationFailed, ProtocolViolation."""
-        for element in self._reader.read(block):
-            if isinstance(element, bytes):
-                self._take_chunk(element)
-            elif isinstance(element, Head):
-                self._begin(element)
-            elif isinstance(element, Gone):
-                self._expect_more()
-                self._expect_no_bootstrap(element)
-                self.gone.append(element)
-            else:
-                self._open(element)
+        elements = self._reader.read(block)
+        for element in elements:
+            self._take(element)
+            if 0 < self._missing <= _FEW_CHUNKS:
+                following = list(islice(elements, self._missing))
+                bodies = [body for body in following if isinstance(body, bytes)]
+                if len(bodies) == self._missing:
+                    self._take_rest(bodies)
+                else:
+                    for after in following:
+                        self._take(after)
         if self._zones is not None:
             self._zones.take(self._pieces)
             self._pieces = []
+
+    def _take(self, element: Element) -> None:
+        if isinstance(element, bytes):
+            self._take_chunk(element)
+        elif isinstance(element, Head):
+            self._begin(element)
+        elif isinstance(element, Gone):
+            self._expect_more()
+            self._expect_no_bootstrap(element)
+            self.gone.append(element)
+        else:
+            self._open(element)
 
     def finish(self) -> None:
         """Check that the stream did not end inside an object."""
@@ -115,6 +133,21 @@ class BootstrapReceiver:
         if not self._missing:
             self._end(head)
 
+    def _take_rest(self, bodies: list[bytes]) -> None:
+        """Take all the chunks that an object lacks: there may be 100,000 such objects."""
+        head, check = self._head, self._check
+        assert head is not None
+        assert check is not None
+        contents = [decompress(body, MAX_CHUNK_BYTES) for body in bodies]
+        content = b"".join(contents) if all(contents) else b""  # an empty chunk is refused
+        check.add(content)
+        digests = list(map(chunk_digest, contents))
+        self._digests += digests
+        self._missing = 0
+        if self._zones is not None and head.type == "zones":
+            self._pieces.append((head.name, content))
+        self._end(head, zip(digests, map(len, contents), bodies, strict=True))
+
     def _take_chunk(self, body: bytes) -> None:
         head = self._head
         if head is None or self._check is None:
@@ -130,11 +163,11 @@ class BootstrapReceiver:
         if not self._missing:
             self._end(head)
 
-    def _end(self, head: Head) -> None:
+    def _end(self, head: Head, chunks: Iterable[tuple[bytes, int, bytes]] = ()) -> None:
         assert self._check is not None
         self._check.finish()
         self._head = self._check = None
-        self._batch.add_version(version_of(head, b"".join(self._digests)))
+        self._batch.add_version(version_of(head, b"".join(self._digests)), chunks)
         self.received += 1
 
     def partial(self) -> Version | None:

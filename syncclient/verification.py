@@ -1,6 +1,7 @@
 """What an object from another store must be before it is staged: nothing that its head says is
 believed."""
 
+from functools import lru_cache
 from zlib import crc32
 
 from syncd.content.messages import Head
@@ -58,13 +59,22 @@ def version_of(head: Head, chunks: bytes) -> Version:
     try:
         if data_type(head.type).check_name(head.name) != head.name:
             raise VerificationFailed(f"{head.type} {head.name!r}: not the one form of this name")
-        attributes = unpack(head.attributes)
-        if not isinstance(attributes, dict):
-            raise VerificationFailed(f"{head.type} {head.name}: its attributes are no map")
-        data_type(head.type).check_attributes(attributes)
+        _check_attributes(head.type, head.attributes)
     except (IllegalValue, ProtocolViolation) as error:
         raise VerificationFailed(f"{head.type} {head.name!r:.80}: {error}") from None
     return Version(
         head.type, head.name, head.seq, head.mtime, head.size, head.lines, head.crc32, head.digest,
         head.attributes, chunks,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _check_attributes(type_name: str, attributes: bytes) -> None:
+    """Raise IllegalValue, ProtocolViolation for attributes that the type does not know.
+
+    Many objects have the same; only what is right is remembered, and that is short.
+    """
+    unpacked = unpack(attributes)
+    if not isinstance(unpacked, dict):
+        raise IllegalValue("its attributes are no map")
+    data_type(type_name).check_attributes(unpacked)

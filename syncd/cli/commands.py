@@ -12,8 +12,6 @@ from syncd import __version__
 from syncd.cli.importing import import_
 from syncd.cli.options import json_option, open_store, store_option
 from syncd.output import bytes_text, print_table, say, time_text
-from syncd.store import Store
-from syncd.store.url import shown_url
 from syncd.types import Role
 
 _DAY_S = 24 * 3600
@@ -62,6 +60,9 @@ def syncd() -> None:
 @store_option
 def init(store_url: str) -> None:
     """Make an empty store."""
+    from syncd.store import Store
+    from syncd.store.url import shown_url
+
     with Store.create(store_url) as store:
         say(f"{shown_url(store_url)} is an empty store, at {store.clock().token}")
 

@@ -7,10 +7,10 @@ import click
 
 from syncd.cli.options import comment_option, json_option, open_store, store_option
 from syncd.output import print_table, say, warn
-from syncd.store import Store
 
 if TYPE_CHECKING:
     from syncd.ingest.staging import Imported
+    from syncd.store import Store
 
 _FAILED_FILES_STATUS = 5
 _AUTHOR = "syncd import"
@@ -43,17 +43,21 @@ def import_zones_command(
     as_json: bool,
 ) -> int:
     """Import master files: files, or folders of them."""
-    from syncd.ingest.zones import find_master_files, import_zones
+    from syncd.ingest.masterfiles import find_master_files
+    from syncd.ingest.readahead import reading_ahead
 
-    with open_store(store_url) as store:
+    files = find_master_files(paths)
+    with reading_ahead(files, origin) as read, open_store(store_url) as store:
+        from syncd.ingest.zones import import_zones
+
         result = import_zones(
             store,
-            find_master_files(paths),
+            files,
             author=_AUTHOR,
             comment=comment,
-            origin=origin,
             keep_going=keep_going,
             delete_others=delete_others,
+            read=read,
         )
         return _report(store, "zones", result, as_json)
 
@@ -174,7 +178,7 @@ def import_powerdns_command(
         return _report(store, "zones", result, as_json)
 
 
-def _report(store: Store, what: str, result: "Imported", as_json: bool) -> int:
+def _report(store: "Store", what: str, result: "Imported", as_json: bool) -> int:
     for text in result.warnings:
         warn("syncd", text)
     for error in result.failed:

@@ -1,14 +1,19 @@
 """Options that several commands of `syncd` share."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from syncd.store import Store
+if TYPE_CHECKING:
+    from syncd.store import Store
 
 _DEFAULT_STORE = "sqlite:///syncd.db"
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str) -> "Store":
     """Open the store that a command was given. Raises StoreError."""
+    from syncd.store import Store  # brings in SQLAlchemy, beside which an import reads already
+
     return Store.open(url)
 
 

@@ -1,74 +1,17 @@
 """Master files of this machine become zones: all of them in one commit, or none; see `staging`."""
 
-import fnmatch
-import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import BinaryIO
 
-from syncd.errors import InvalidContent
+from syncd.ingest.masterfiles import MasterFile, Read, find_master_files, read_master_file
 from syncd.ingest.staging import Imported, Progress, import_sources
 from syncd.store import Store
 from syncd.types.base import Prepared
-from syncd.types.zone_files import zone_of_file_name
-from syncd.types.zones import prepare_zone
+from syncd.types.zones import prepared_text
 
-_ZONE_FILES = ("*.zone", "*.db", "*.hosts", "*.signed", "db.*")
-"""What is taken for a master file in a folder."""
-_DATABASE_MAGIC = b"SQLite format 3\0"
-
-
-@dataclass(frozen=True, slots=True)
-class MasterFile:
-    """A file to read: `base` is the folder below which it may include others.
-
-    The path is a text, as there may be 100,000 of them in memory.
-    """
-
-    path: str
-    base: Path
-
-
-def find_master_files(paths: Sequence[Path]) -> list[MasterFile]:
-    """Return the files that `paths` name: files as they are, folders with what they hold below
-    them.
-
-    Raises InvalidContent for a path that is not there, or a folder without master files.
-    """
-    found: list[MasterFile] = []
-    for path in paths:
-        if path.is_dir():
-            inside = _master_files_in(path)
-            if not inside:
-                raise InvalidContent(f"no master files ({', '.join(_ZONE_FILES)})", path=str(path))
-            found += [MasterFile(file, path) for file in inside]
-        elif path.exists():
-            found.append(MasterFile(str(path), path.parent))
-        else:
-            raise InvalidContent("there is no such file or folder", path=str(path))
-    return found
-
-
-def _master_files_in(folder: Path) -> list[str]:
-    """Return the paths of the master files below a folder, in order."""
-    found = []
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in _ZONE_FILES):
-                path = os.path.join(parent, name)
-                if os.path.isfile(path) and not _is_database(path):
-                    found.append(path)
-    return sorted(found)
-
-
-def _is_database(path: str) -> bool:
-    """Say whether a file that is called like a zone's is a store, which may stand in the folder."""
-    if not path.endswith(".db"):
-        return False
-    with open(path, "rb") as file:
-        return file.read(len(_DATABASE_MAGIC)) == _DATABASE_MAGIC
+__all__ = ["Imported", "MasterFile", "find_master_files", "import_zones", "prepare_file"]
 
 
 def import_zones(
@@ -81,18 +24,20 @@ def import_zones(
     keep_going: bool = False,
     delete_others: bool = False,
     progress: Progress = lambda done: None,
+    read: Read | None = None,
 ) -> Imported:
     """Read master files and make them the store's zones in one commit.
 
     `origin` is what relative names stand under; by default the zone that the file's name suggests.
+    `read` reads a file, if somebody else does it (see readahead.py); `origin` is his then.
     With `keep_going` the good zones are taken and the bad listed; without it, raises
     InvalidContent for the first bad one and changes nothing. With `delete_others`, zones that no
     file holds go, unless a file failed.
     """
-    sources = [_FileSource(file, origin) for file in files]
+    read = read or partial(read_master_file, origin=origin)
     return import_sources(
-        store, sources, author=author, comment=comment, keep_going=keep_going,
-        delete_others=delete_others, progress=progress,
+        store, [_FileSource(file, read) for file in files], author=author, comment=comment,
+        keep_going=keep_going, delete_others=delete_others, progress=progress,
     )  # fmt: skip
 
 
@@ -101,7 +46,7 @@ class _FileSource:
     """A master file as a source; small, as there may be 100,000 of them."""
 
     file: MasterFile
-    origin: str | None
+    read: Read
 
     @property
     def where(self) -> str:
@@ -109,13 +54,10 @@ class _FileSource:
 
     @property
     def size_bytes(self) -> int:
-        try:
-            return os.stat(self.file.path).st_size
-        except OSError:
-            return 0  # reading it says what is wrong
+        return self.file.size_bytes()
 
     def prepare(self) -> Prepared:
-        return prepare_file(self.file, self.origin)
+        return prepared_text(self.read(self.file))
 
 
 def prepare_file(
@@ -125,35 +67,4 @@ def prepare_file(
     opened: Callable[[BinaryIO], None] = lambda stream: None,
 ) -> Prepared:
     """Read a master file; `opened` gets each file that it includes. Raises InvalidContent."""
-    try:
-        with open(file.path, "rb") as stream:
-            return prepare_zone(
-                stream,
-                origin=origin or zone_of_file_name(os.path.basename(file.path)),
-                path=file.path,
-                include=_includer(file.base, opened),
-            )
-    except OSError as error:
-        raise InvalidContent(error.strerror or str(error), path=file.path) from None
-
-
-def _includer(
-    base: Path, opened: Callable[[BinaryIO], None]
-) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
-    """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
-    `base`."""
-
-    def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:
-        root = base.resolve()
-        candidates = [Path(seen_from).parent / file, base / file]
-        for candidate in candidates:
-            target = candidate.resolve()
-            if not target.is_relative_to(root):
-                raise InvalidContent(f"$INCLUDE {file}: is not below {base}", path=seen_from)
-            if target.is_file():
-                stream = target.open("rb")
-                opened(stream)
-                return stream
-        raise InvalidContent(f"$INCLUDE {file}: there is no such file", path=seen_from)
-
-    return include
+    return prepared_text(read_master_file(file, origin, opened=opened))

@@ -7,7 +7,7 @@ with `gc`.
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -115,8 +115,19 @@ class Batch:
             self._chunks[digest] = (digest, size, body)
             self._held(len(body) + _ROW_BYTES)
 
-    def add_version(self, present: Version) -> None:
-        """Stage a version as another store has it, its number included."""
+    def add_version(
+        self, present: Version, chunks: Iterable[tuple[bytes, int, bytes]] = ()
+    ) -> None:
+        """Stage a version as another store has it, its number included.
+
+        `chunks` are some of its own, as for `add_chunk`: they are written with it, never before.
+        """
+        held_bytes = 0
+        for row in chunks:
+            if row[0] not in self._chunks:
+                self._chunks[row[0]] = row
+                held_bytes += len(row[2]) + _ROW_BYTES
+        self._held_bytes += held_bytes
         self._stage(
             present.type, present.name, None, present.seq, present.mtime, present.size,
             present.lines, present.crc32, present.digest, present.attributes, present.chunks,
@@ -153,13 +164,12 @@ class Batch:
             .where(batch.c.id == self.id)
             .values(touched=touched, token=None if self.copies is None else str(self.copies))
         )
-        # In the order of their index, in which they then fall on neighbouring pages.
-        chunks = sorted(self._chunks.values(), key=itemgetter(0))
-        insert_rows(connection, chunk, chunks, ignore_known=True)
         replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
         delete_rows(connection, chunk, ("digest",), replaced)
         self.rotten -= self._chunks.keys()
-        insert_rows(connection, chunk, list(self._chunks.values()), ignore_known=True)
+        # In the order of their index, in which they then fall on neighbouring pages.
+        chunks = sorted(self._chunks.values(), key=itemgetter(0))
+        insert_rows(connection, chunk, chunks, ignore_known=True)
         insert_rows(connection, staged, self._staged)
         self._chunks.clear()
         self._staged.clear()

@@ -6,15 +6,15 @@ is signed cannot be re-numbered here, the signer has to.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from syncd.content.chunks import cut_lines, recut
 from syncd.content.textdiff import parse_diff
 from syncd.content.versions import Version, chunk_digest
 from syncd.content.zone.patch import ZonePatch
-from syncd.content.zone.reader import Include, ZoneText, absolute_name, read_zone
+from syncd.content.zone.reader import Include, absolute_name, read_zone
 from syncd.content.zone.serial import next_serial, serial_is_newer
 from syncd.errors import IllegalValue, InvalidContent
 from syncd.types.base import DataType, Prepared, Present, check_plain_name, register
@@ -118,7 +118,17 @@ def prepare_zone(
     return prepared_text(read_zone(stream, origin=origin, path=path, include=include))
 
 
-def prepared_text(text: ZoneText) -> Prepared:
+class ReadZone(Protocol):
+    """A zone as its reader hands it on, here or in another process (see ZoneText)."""
+
+    name: str
+    warnings: list[str]
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the canonical lines; adds to `warnings`. Raises InvalidContent."""
+
+
+def prepared_text(text: ReadZone) -> Prepared:
     """Return a zone that was read, ready to be cut."""
     lines = text.lines()
     soa = next(lines)

@@ -1,11 +1,15 @@
 """What comes out of a stream is verified where it is seen first, each thing by itself."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zlib import crc32
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
 from syncd.content.compression import compress
@@ -102,3 +106,61 @@ def test_chunks_that_never_complete_an_object_are_not_listened_to(
     for receiver in (whole, change):
         with pytest.raises(VerificationFailed, match="an empty chunk, or one too many"):
             receiver.take(pack([compress(content)]))
+
+
+SIZES = (1, 3, 0, 20, 2)
+"""Chunks of some objects: of none, few, and more than are looked at together."""
+
+
+def elements_of_all() -> list[Element]:
+    elements: list[Element] = []
+    for number, count in enumerate(SIZES):
+        chunks = [b"%d-%d" % (number, at) for at in range(count)]
+        whole = b"".join(chunks)
+        digest = object_digest(b"".join(map(chunk_digest, chunks)))
+        elements.append(
+            Head(
+                "files", f"f{number}", 1, 0, len(whole), 0, crc32(whole), digest,
+                pack({"mode": 0o644}), bodies=count,
+            )
+        )  # fmt: skip
+        elements += map(compress, chunks)
+    return elements
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, len(SIZES) + sum(SIZES))))
+def test_objects_are_the_same_however_they_are_cut_into_blocks(cuts: list[int]) -> None:
+    elements = elements_of_all()
+    with TemporaryDirectory() as folder, new_store(Path(folder)) as store:
+        batch = store.replica_batch()
+        receiver = BootstrapReceiver(batch, total=len(SIZES))
+        bounds = sorted({0, *cuts, len(elements)})
+        for begin, end in pairwise(bounds):
+            # The first block names the type; those that follow go on without.
+            for block in blocks(*elements[begin:end]):
+                receiver.take(block)
+        receiver.finish()
+        assert [(row[2], row[-1]) for row in batch._staged] == [
+            (f"f{number}", b"".join(chunk_digest(b"%d-%d" % (number, at)) for at in range(count)))
+            for number, count in enumerate(SIZES)
+        ]
+        assert {row[2] for row in batch._chunks.values()} == {
+            element for element in elements if isinstance(element, bytes)
+        }
+
+
+def test_a_small_object_whose_chunks_do_not_all_follow_is_named(store: Store) -> None:
+    receiver = BootstrapReceiver(store.replica_batch(), total=2)
+    begun, following = replace(HEAD, bodies=2), replace(HEAD, name="b", bodies=1)
+    with pytest.raises(ProtocolViolation, match="b begins before the object before it ended"):
+        receiver.take(blocks(begun, compress(b"con"), following)[0])
+
+
+@pytest.mark.parametrize("chunks", [[b"", CONTENT], [CONTENT, b""]])
+def test_an_empty_chunk_is_refused_beside_others(chunks: list[bytes], store: Store) -> None:
+    receiver = BootstrapReceiver(store.replica_batch(), total=1)
+    digest = object_digest(b"".join(map(chunk_digest, chunks)))
+    head = replace(HEAD, digest=digest, bodies=2)
+    with pytest.raises(VerificationFailed, match="an empty chunk"):
+        receiver.take(blocks(head, *map(compress, chunks))[0])

@@ -9,32 +9,20 @@ was left in between.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
 
-from syncd.content.compression import compress, decompress
 from syncd.content.zone.lexer import lex_record
-from syncd.content.zone.names import key_owner, owner_key, type_order, zone_range
+from syncd.content.zone.names import key_owner, owner_key, owner_range, type_order, zone_range
 from syncd.content.zone.rdata import rdata_size
 from syncd.content.zone.record_types import TYPE_CODES, covered_type, type_number
+from syncd.content.zone.runs import Lines, Rrsets, Run, as_list, merge
 from syncd.errors import InvalidContent
-from syncd.protocol.packing import pack, unpack_own
 
 Warn = Callable[[str], None]
-Lines = str | list[str]
-"""Of an RRset; most have but one, and a list for each would cost more than the text."""
-Rrset = tuple[str, Lines]
 
 MAX_RRSET_BYTES = 65512
 """Of the records' rdata, each with the two octets of its length: BIND takes no larger RRset."""
 
 _IN = 1
-_KEY = itemgetter(0)
-_FRAME_RRSETS = 512
-"""RRsets packed as one: what merging holds in memory of each run."""
-_FRAME_BYTES = 64 * 1024 * 1024
-_FRAME_LIMIT_BYTES = 4 * _FRAME_BYTES
 _WIRE_PER_CHARACTER = 16
 """No text of rdata stands for more octets than this for each of its characters, but that of WKS."""
 
@@ -49,72 +37,11 @@ _BESIDE_ALIAS = frozenset({"CNAME", "RRSIG", "SIG", "NSEC", "NSEC3", "KEY"})
 _SIGNATURE_TYPES = frozenset({"RRSIG", "SIG"})
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Some RRsets in canonical order, packed away; `first` and `last` are their outer keys."""
-
-    first: str
-    last: str
-    frames: tuple[bytes, ...]
-    frame_keys: tuple[str, ...]
-    """The first key of each frame."""
-
-    @classmethod
-    def pack(cls, rrsets: list[Rrset]) -> "Run":
-        """Return the run of these sorted RRsets."""
-        frames = [
-            frame
-            for at in range(0, len(rrsets), _FRAME_RRSETS)
-            for frame in _frames(rrsets[at : at + _FRAME_RRSETS])
-        ]
-        return cls(
-            rrsets[0][0],
-            rrsets[-1][0],
-            tuple(frame for _, frame in frames),
-            tuple(key for key, _ in frames),
-        )
-
-    def pages(self) -> Iterator[list[Rrset]]:
-        """Yield the RRsets again, some at a time."""
-        for frame in self.frames:
-            yield _unpack_frame(frame)
-
-    def find(self, key: str) -> list[str] | None:
-        """Return the lines under a key, or None."""
-        if not self.first <= key <= self.last:
-            return None
-        frame = self.frames[bisect_right(self.frame_keys, key) - 1]
-        lines = dict(_unpack_frame(frame)).get(key)
-        return None if lines is None else as_list(lines)
-
-
-def as_list(lines: Lines) -> list[str]:
-    """Return the lines of an RRset as a list."""
-    return [lines] if isinstance(lines, str) else lines
-
-
-def _frames(rrsets: list[Rrset]) -> list[tuple[str, bytes]]:
-    packed = pack(list(chain.from_iterable(rrsets)))
-    if len(packed) <= _FRAME_BYTES or len(rrsets) == 1:
-        return [(rrsets[0][0], compress(packed))]
-    middle = len(rrsets) // 2
-    return _frames(rrsets[:middle]) + _frames(rrsets[middle:])
-
-
-def _unpack_frame(frame: bytes) -> list[Rrset]:
-    flat = unpack_own(decompress(frame, _FRAME_LIMIT_BYTES))
-    return list(zip(flat[::2], flat[1::2], strict=True))
-
-
-def sort_records(records: dict[str, Lines]) -> list[Rrset]:
-    """Return the RRsets of `records` in canonical order."""
-    return sorted(records.items(), key=_KEY)
-
-
-def canonical_lines(
-    runs: list[Run], rest: list[Rrset], zone: str, aliases: set[str], warn: Warn
+def canonical_text(
+    runs: list[Run], rest: Rrsets, zone: str, aliases: set[str], warn: Warn
 ) -> Iterator[bytes]:
-    """Yield the canonical lines, each with its LF, of all RRsets of the zone in `runs` and `rest`.
+    """Yield the canonical text of all RRsets of the zone in `runs` and `rest`: whole lines, many at
+    a time.
 
     Raises InvalidContent for a CNAME beside other data, several of a type that stands alone, or an
     RRset that is too large.
@@ -123,53 +50,28 @@ def canonical_lines(
     alias_check = _AliasCheck(aliases)
     outside = 0
     example = ""
-    for rrsets in _merge([*(run.pages() for run in runs), iter([rest] if rest else [])]):
-        inside = rrsets[bisect_left(rrsets, (low,)) : bisect_left(rrsets, (high,))]
-        if len(inside) < len(rrsets):
-            outside += len(rrsets) - len(inside)
-            strays = (own for key, own in rrsets if not low <= key < high)
-            example = example or as_list(next(strays))[0]
+    for rrsets in merge([*(run.pages() for run in runs), iter([rest] if rest.keys else [])]):
+        begin, end = rrsets.range(low, high)
+        inside = rrsets.part(begin, end)
+        if len(inside.keys) < len(rrsets.keys):
+            outside += len(rrsets.keys) - len(inside.keys)
+            example = example or as_list(rrsets.lines[0 if begin else end])[0]
         alias_check.check(inside)
-        lines: list[str] = []
-        for _, own in inside:
-            if isinstance(own, str):
-                lines.append(own)
-            else:
-                lines += settle_rrset(own, warn)
-        yield from "".join(f"{line}\n" for line in lines).encode("ascii").splitlines(keepends=True)
+        if inside.keys:
+            yield _settled(inside.lines, warn)
     if outside:
         warn(f"{outside} RRsets outside {zone} are left out: {example}")
 
 
-def _merge(sources: list[Iterator[list[Rrset]]]) -> Iterator[list[Rrset]]:
-    """Yield the RRsets of all sources in order, many at a time, those with one key as one.
-
-    Each source gives lists in order. Of the lists at hand, all up to the first of their last keys
-    are sorted together: that runs in C, and is as good as done where sources do not overlap.
-    """
-    lists = [next(source, []) for source in sources]
-    while filled := [rrsets for rrsets in lists if rrsets]:
-        limit = min(rrsets[-1][0] for rrsets in filled)
-        taken: list[Rrset] = []
-        for number, rrsets in enumerate(lists):
-            end = bisect_right(rrsets, limit, key=_KEY)
-            taken += rrsets[:end]
-            lists[number] = rrsets[end:] or next(sources[number], [])
-        taken.sort(key=_KEY)
-        yield _join_equal(taken)
-
-
-def _join_equal(rrsets: list[Rrset]) -> list[Rrset]:
-    """Join what several runs hold of one RRset, whose owner was left where each of them ends."""
-    if len(set(map(_KEY, rrsets))) == len(rrsets):
-        return rrsets
-    joined: list[Rrset] = []
-    for key, lines in rrsets:
-        if joined and joined[-1][0] == key:
-            joined[-1] = (key, [*as_list(joined[-1][1]), "", *as_list(lines)])
+def _settled(rrsets: list[Lines], warn: Warn) -> bytes:
+    lines: list[str] = []
+    for own in rrsets:
+        if isinstance(own, str):
+            lines.append(own)
         else:
-            joined.append((key, lines))
-    return joined
+            lines += settle_rrset(own, warn)
+    lines.append("")
+    return "\n".join(lines).encode("ascii")
 
 
 class _AliasCheck:
@@ -179,16 +81,15 @@ class _AliasCheck:
         self._owners = sorted(aliases)
         self._open: tuple[str, list[list[str]]] = ("", [])
 
-    def check(self, rrsets: list[Rrset]) -> None:
+    def check(self, rrsets: Rrsets) -> None:
         """Raise InvalidContent if a CNAME stands beside what it may not."""
-        if not self._owners or not rrsets:
+        if not self._owners or not rrsets.keys:
             return
-        keys = list(map(_KEY, rrsets))
-        first = bisect_left(self._owners, key_owner(keys[0]))
-        last = bisect_right(self._owners, key_owner(keys[-1]))
+        first = bisect_left(self._owners, key_owner(rrsets.keys[0]))
+        last = bisect_right(self._owners, key_owner(rrsets.keys[-1]))
         for owner in self._owners[first:last]:
-            begin, end = bisect_left(keys, owner + "\0\0"), bisect_left(keys, owner + "\0\1")
-            own = [as_list(lines) for _, lines in rrsets[begin:end]]
+            begin, end = rrsets.range(*owner_range(owner))
+            own = [as_list(lines) for lines in rrsets.lines[begin:end]]
             if self._open[0] == owner:
                 own = self._open[1] + own
             self._open = (owner, own)

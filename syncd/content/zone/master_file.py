@@ -11,7 +11,6 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import IO
 
 from syncd.content.zone import generate
-from syncd.content.zone.canonical import Rrset, Run, sort_records
 from syncd.content.zone.fast import read_fast
 from syncd.content.zone.generate import expand, generated_numbers
 from syncd.content.zone.lexer import (
@@ -32,6 +31,7 @@ from syncd.content.zone.record_types import (
     type_name,
     type_number,
 )
+from syncd.content.zone.runs import Rrsets, Run, sort_records
 from syncd.content.zone.times import MAX_TTL, parse_moment, parse_ttl
 from syncd.errors import InvalidContent
 
@@ -93,7 +93,7 @@ class MasterFile:
         self._path: str | None = None
         self._dated = False
 
-    def finish(self) -> tuple[list[Run], list[Rrset]]:
+    def finish(self) -> tuple[list[Run], Rrsets]:
         """Return the RRsets: sorted runs, packed away, and the sorted rest."""
         return self._runs, sort_records(self.state.records)
 
@@ -149,7 +149,7 @@ class MasterFile:
             rrsets = self.state.release(self._warn)
         except InvalidContent as error:
             raise self._invalid(error.reason) from None
-        if rrsets:
+        if rrsets.keys:
             self._runs.append(Run.pack(rrsets))
         self._enough = max(self._run_rrsets, 2 * len(self.state.records))
         self._unpacked_bytes = 0

@@ -18,13 +18,13 @@ In these points we differ on purpose:
   written with several TTLs it gets the last, in BIND the first.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 from typing import IO
 
-from syncd.content.zone.canonical import Rrset, Run, as_list, canonical_lines, check_apex
+from syncd.content.zone.canonical import canonical_text, check_apex
 from syncd.content.zone.master_file import (
     RUN_RRSETS,
     WINDOW_BYTES,
@@ -33,9 +33,10 @@ from syncd.content.zone.master_file import (
     warn_once_full,
 )
 from syncd.content.zone.names import BadNameError, is_below, qualify, zone_range
+from syncd.content.zone.runs import Rrsets, Run, as_list
 from syncd.errors import InvalidContent
 
-__all__ = ["Include", "ZoneText", "absolute_name", "read_records", "read_zone"]
+__all__ = ["Include", "ZoneText", "absolute_name", "lines_of", "read_records", "read_zone"]
 
 
 @dataclass
@@ -46,22 +47,31 @@ class ZoneText:
     """Lower case, with its final dot."""
     path: str | None
     runs: list[Run]
-    rest: list[Rrset]
+    rest: Rrsets
     aliases: set[str]
     warnings: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the canonical lines; adds to `warnings`.
+        """Yield the canonical lines; adds to `warnings`. Raises as `parts`."""
+        return lines_of(self.parts())
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the canonical text, whole lines, many at a time; adds to `warnings`.
 
         Raises InvalidContent, with the path but no line, for records that cannot stand together.
         """
         try:
-            yield from canonical_lines(self.runs, self.rest, self.name, self.aliases, self._warn)
+            yield from canonical_text(self.runs, self.rest, self.name, self.aliases, self._warn)
         except InvalidContent as error:
             raise InvalidContent(error.reason, path=self.path) from None
 
     def _warn(self, text: str) -> None:
         warn_once_full(self.warnings, text)
+
+
+def lines_of(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines, each with its LF, of a text that comes in parts of whole lines."""
+    return chain.from_iterable(part.splitlines(keepends=True) for part in parts)
 
 
 def read_zone(
@@ -104,7 +114,7 @@ def read_records(text: str, *, origin: str, default_ttl: int) -> list[str]:
     file.state.default_ttl = default_ttl
     file.read(BytesIO(text.encode("utf-8", "surrogateescape") + b"\n"), None)
     _, rest = file.finish()
-    return [line for _, lines in rest for line in as_list(lines) if line]
+    return [line for lines in rest.lines for line in as_list(lines) if line]
 
 
 def absolute_name(text: str, origin: str) -> str:
@@ -142,9 +152,7 @@ def _zone_name(apexes: set[str], top: str) -> str:
     return names.pop()
 
 
-def _find(runs: list[Run], rest: list[Rrset], key: str) -> list[str] | None:
-    found = [lines for run in runs if (lines := run.find(key)) is not None]
-    at = bisect_left(rest, (key,))
-    if at < len(rest) and rest[at][0] == key:
-        found.append(as_list(rest[at][1]))
+def _find(runs: list[Run], rest: Rrsets, key: str) -> list[str] | None:
+    held: list[Run | Rrsets] = [*runs, rest]
+    found = [lines for rrsets in held if (lines := rrsets.find(key)) is not None]
     return [line for lines in found for line in lines] or None

@@ -6,12 +6,12 @@ has in the last run it occurs in; so where an RRset is met again in a later run,
 the place. Runs are looked at only when an RRset turns out to have a second record.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import islice
 
-from syncd.content.zone.canonical import Lines, Rrset, Warn, settle_rrset, sort_records
+from syncd.content.zone.canonical import Warn, settle_rrset
 from syncd.content.zone.names import owner_key, owner_range
+from syncd.content.zone.runs import Lines, Rrsets, sort_records
 
 _MANY_LINES = 33_000
 """More different records than an RRset can have; so most lines of such a list are duplicates."""
@@ -79,7 +79,7 @@ class ReadingState:
         else:
             lines += ["", record]
 
-    def release(self, warn: Warn) -> list[Rrset]:
+    def release(self, warn: Warn) -> Rrsets:
         """Give the RRsets away, sorted; but those of the present owner, whose run may go on, stay.
 
         Raises InvalidContent for an RRset that is too large.
@@ -91,10 +91,9 @@ class ReadingState:
         rrsets = sort_records(self.records)
         self.records.clear()
         if self.owner is not None:
-            low, high = owner_range(owner_key(self.owner))
-            own = slice(bisect_left(rrsets, (low,)), bisect_left(rrsets, (high,)))
-            self.records.update(rrsets[own])
-            del rrsets[own]
+            own = slice(*rrsets.range(*owner_range(owner_key(self.owner))))
+            self.records.update(zip(rrsets.keys[own], rrsets.lines[own], strict=True))
+            del rrsets.keys[own], rrsets.lines[own]
         self.met = {key: self.met[key] for key in self.records if key in self.met}
         self.run_keys = len(self.records)
         return rrsets

@@ -39,8 +39,12 @@ def lines_pattern(fewest: int, most: int) -> re.Pattern[str]:
 
 
 _LINES = lines_pattern(_FEWEST_LINES, _MOST_LINES)
+_PARTS = re.compile(r"([^.]++)\.([^ ]*+) [0-9]++ in ([a-z]++)[^\n]++\n")
+"""Of such a line in lower case: what its key is made of, the first label, the rest of the owner and
+the type."""
+_ADDRESSES6 = re.compile(r" IN AAAA ([0-9a-f:.]++)\n")
 _ORDERS = {
-    mnemonic: type_order(TYPE_CODES[mnemonic])
+    mnemonic.lower(): type_order(TYPE_CODES[mnemonic])
     for mnemonic in ("A", "AAAA", "NS", "PTR", "CNAME", "MX", "TXT")
 }
 
@@ -60,34 +64,31 @@ def read_ready(text: str, position: int, state: ReadingState, enough: int) -> in
     """
     parents = _ParentKeys()
     while len(state.records) < enough and (found := _LINES.match(text, position)) is not None:
-        if not _take(found[0].split("\n")[:-1], state, parents):
+        if not _take(found[0], state, parents):
             break
         position = found.end()
     return position
 
 
-def _take(lines: list[str], state: ReadingState, parents: _ParentKeys) -> bool:
+def _take(text: str, state: ReadingState, parents: _ParentKeys) -> bool:
     """Take these lines, or none of them if one is not canonical after all."""
-    owners, ttls, _, types, rdatas = zip(*[line.split(" ", 4) for line in lines], strict=True)
-    if "AAAA" in types and not all(
-        _is_address6(rdata) for kind, rdata in zip(types, rdatas, strict=True) if kind == "AAAA"
-    ):
+    if not all(map(_is_address6, _ADDRESSES6.findall(text))):
         return False
-    own_keys = [
-        parents[parent] + label.lower()
-        for label, _, parent in [owner.partition(".") for owner in owners]
-    ]
-    if "CNAME" in types:
-        aliased = zip(own_keys, types, strict=True)
-        state.aliases.update(key for key, kind in aliased if kind == "CNAME")
-    keys = [key + _ORDERS[kind] for key, kind in zip(own_keys, types, strict=True)]
+    lines = text.split("\n")
+    lines.pop()
+    parts = _PARTS.findall(text.lower())
+    keys = [parents[parent] + label + _ORDERS[kind] for label, parent, kind in parts]
+    if " IN CNAME " in text:
+        state.aliases.update(
+            parents[parent] + label for label, parent, kind in parts if kind == "cname"
+        )
     records = state.records
     fresh = dict(zip(keys, lines, strict=True))
     if len(fresh) == len(lines) and records.keys().isdisjoint(fresh):
-        _add_all(fresh, owners, state)
-        state.last_ttl = int(ttls[-1])
+        _add_all(fresh, lines, state)
     else:
-        for owner, key, ttl, line in zip(owners, keys, ttls, lines, strict=True):
+        for key, line in zip(keys, lines, strict=True):
+            owner, ttl, _ = line.split(" ", 2)
             if owner != state.owner:
                 state.owner = owner
                 state.begin_run()
@@ -98,16 +99,19 @@ def _take(lines: list[str], state: ReadingState, parents: _ParentKeys) -> bool:
     return True
 
 
-def _add_all(fresh: dict[str, str], owners: tuple[str, ...], state: ReadingState) -> None:
+def _add_all(fresh: dict[str, str], lines: list[str], state: ReadingState) -> None:
     """Add lines of which each has a new key; the last owner's run may go on behind them."""
-    first_of_run = len(owners) - 1
-    while first_of_run and owners[first_of_run - 1] == owners[-1]:
+    owner, ttl, _ = lines[-1].split(" ", 2)
+    head = owner + " "
+    first_of_run = len(lines) - 1
+    while first_of_run and lines[first_of_run - 1].startswith(head):
         first_of_run -= 1
-    if first_of_run or owners[0] != state.owner:
+    if first_of_run or owner != state.owner:
         state.run += 1
         state.run_keys = len(state.records) + first_of_run
-        state.owner = owners[-1]
+        state.owner = owner
     state.records.update(fresh)
+    state.last_ttl = int(ttl)
 
 
 def _is_address6(text: str) -> bool:

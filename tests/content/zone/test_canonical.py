@@ -1,5 +1,6 @@
 """Canonical form: order, TTLs, duplicates, what cannot stand together, and merging of runs."""
 
+from collections.abc import Iterator
 from typing import Unpack
 
 import dns.name
@@ -7,17 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncd.content.zone import canonical
-from syncd.content.zone.canonical import (
-    Rrset,
-    Run,
-    canonical_lines,
-    line_key,
-    settle_rrset,
-    sort_records,
-)
+from syncd.content.zone import runs
+from syncd.content.zone.canonical import canonical_text, line_key, settle_rrset
 from syncd.content.zone.names import owner_key
 from syncd.content.zone.record_types import type_number
+from syncd.content.zone.runs import Lines, Rrsets, Run, merge, sort_records
 from syncd.errors import InvalidContent
 from tests.content.zone.bind_judge import Reading, by_bind, by_us, our_lines, outcome
 from tests.content.zone.zone_texts import zone_texts
@@ -267,31 +262,58 @@ RRSETS = st.dictionaries(
 def test_a_run_gives_back_what_was_packed(
     records: dict[str, list[str]], rrsets: int, size: int
 ) -> None:
-    packed: list[Rrset] = sort_records(
+    packed = sort_records(
         {key: lines[0] if len(lines) == 1 else lines for key, lines in records.items()}
     )
-    before = canonical._FRAME_RRSETS, canonical._FRAME_BYTES
-    canonical._FRAME_RRSETS, canonical._FRAME_BYTES = rrsets, size
+    before = runs._FRAME_RRSETS, runs._FRAME_BYTES
+    runs._FRAME_RRSETS, runs._FRAME_BYTES = rrsets, size
     try:
         run = Run.pack(packed)
     finally:
-        canonical._FRAME_RRSETS, canonical._FRAME_BYTES = before
-    assert [rrset for page in run.pages() for rrset in page] == packed
-    assert all(run.find(key) == lines for key, lines in records.items())
-    assert run.find("\x7f\x7f\x7f\x7f") is None
-    assert run.find("") is None
-    assert all(run.find(key + "\0") == records.get(key + "\0") for key in records)
+        runs._FRAME_RRSETS, runs._FRAME_BYTES = before
+    pages = list(run.pages())
+    assert [key for page in pages for key in page.keys] == packed.keys
+    assert [lines for page in pages for lines in page.lines] == packed.lines
+    for held in (run, packed):
+        assert all(held.find(key) == lines for key, lines in records.items())
+        assert held.find("\x7f\x7f\x7f\x7f") is None
+        assert held.find("") is None
+        assert all(held.find(key + "\0") == records.get(key + "\0") for key in records)
+
+
+SOURCES = st.lists(st.dictionaries(st.text("abc", max_size=3), st.text("xy", max_size=2)))
+
+
+@given(SOURCES, st.integers(1, 4))
+def test_merging_gives_every_key_once_in_order_with_the_lines_of_all_sources(
+    sources: list[dict[str, str]], size: int
+) -> None:
+    def pages(records: dict[str, str]) -> Iterator[Rrsets]:
+        rrsets = sort_records(dict(records))
+        return (rrsets.part(at, at + size) for at in range(0, len(records), size))
+
+    merged = {
+        key: lines
+        for page in merge([pages(records) for records in sources])
+        for key, lines in zip(page.keys, page.lines, strict=True)
+    }
+    expected: dict[str, Lines] = {}
+    for key in sorted({key for records in sources for key in records}):
+        held = [records[key] for records in sources if key in records]
+        apart = [line for own in held for line in ("", own)][1:]
+        expected[key] = held[0] if len(held) == 1 else apart
+    assert list(merged.items()) == list(expected.items())
 
 
 def test_what_is_outside_of_the_zone_is_left_out_and_told() -> None:
-    rrsets: list[Rrset] = [
-        (owner_key(owner) + "\0\0\0\1", f"{owner} 1 IN A 1.1.1.1")
+    rrsets = sort_records({
+        owner_key(owner) + "\0\0\0\1": f"{owner} 1 IN A 1.1.1.1"
         for owner in ("a.", "example.", "a.example.", "examples.")
-    ]
+    })  # fmt: skip
     told: list[str] = []
-    for runs in ([], [Run.pack(sorted(rrsets)[:2])]):
-        rest = sorted(rrsets)[2:] if runs else sorted(rrsets)
-        lines = list(canonical_lines(runs, rest, "example.", set(), told.append))
+    for packed, rest in (([], rrsets), ([Run.pack(rrsets.part(0, 2))], rrsets.part(2))):
+        parts = canonical_text(packed, rest, "example.", set(), told.append)
+        lines = b"".join(parts).splitlines(keepends=True)
         assert lines == [b"example. 1 IN A 1.1.1.1\n", b"a.example. 1 IN A 1.1.1.1\n"]
     assert told[0] == "2 RRsets outside example. are left out: a. 1 IN A 1.1.1.1"
     assert all("outside example. are left out" in text for text in told)

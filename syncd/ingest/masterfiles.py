@@ -1,0 +1,128 @@
+"""Master files on this machine: finding them, and reading one with what it includes.
+
+Nothing outside the folder that was named is ever included.
+"""
+
+import fnmatch
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from syncd.content.zone.reader import ZoneText, read_zone
+from syncd.errors import InvalidContent
+from syncd.types.zone_files import zone_of_file_name
+from syncd.types.zones import ReadZone
+
+_ZONE_FILES = ("*.zone", "*.db", "*.hosts", "*.signed", "db.*")
+"""What is taken for a master file in a folder."""
+_DATABASE_MAGIC = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True, slots=True)
+class MasterFile:
+    """A file to read: `base` is the folder below which it may include others.
+
+    The path is a text, as there may be 100,000 of them in memory.
+    """
+
+    path: str
+    base: Path
+
+    def size_bytes(self) -> int:
+        """Return its size; 0 if that cannot be told, as reading it says what is wrong."""
+        try:
+            return os.stat(self.path).st_size
+        except OSError:
+            return 0
+
+
+def find_master_files(paths: Sequence[Path]) -> list[MasterFile]:
+    """Return the files that `paths` name: files as they are, folders with what they hold below
+    them.
+
+    Raises InvalidContent for a path that is not there, or a folder without master files.
+    """
+    found: list[MasterFile] = []
+    for path in paths:
+        if path.is_dir():
+            inside = _master_files_in(path)
+            if not inside:
+                raise InvalidContent(f"no master files ({', '.join(_ZONE_FILES)})", path=str(path))
+            found += [MasterFile(file, path) for file in inside]
+        elif path.exists():
+            found.append(MasterFile(str(path), path.parent))
+        else:
+            raise InvalidContent("there is no such file or folder", path=str(path))
+    return found
+
+
+def _master_files_in(folder: Path) -> list[str]:
+    """Return the paths of the master files below a folder, in order."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in _ZONE_FILES):
+                path = os.path.join(parent, name)
+                if os.path.isfile(path) and not _is_database(path):
+                    found.append(path)
+    return sorted(found)
+
+
+def _is_database(path: str) -> bool:
+    """Say whether a file that is called like a zone's is a store, which may stand in the folder."""
+    if not path.endswith(".db"):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(_DATABASE_MAGIC)) == _DATABASE_MAGIC
+
+
+Read = Callable[[MasterFile], ReadZone]
+"""Reads a master file. Raises InvalidContent."""
+
+
+def read_master_file(
+    file: MasterFile,
+    origin: str | None = None,
+    *,
+    opened: Callable[[BinaryIO], None] = lambda stream: None,
+) -> ZoneText:
+    """Read a file; relative names stand under `origin`, or else under what the file's name
+    suggests. `opened` gets each file that it includes.
+
+    Raises InvalidContent, with path, line and reason.
+    """
+    try:
+        with open(file.path, "rb") as stream:
+            return read_zone(
+                stream,
+                origin=origin or zone_of_file_name(os.path.basename(file.path)),
+                path=file.path,
+                include=_includer(file.base, opened),
+            )
+    except OSError as error:
+        raise InvalidContent(error.strerror or str(error), path=file.path) from None
+
+
+def _includer(
+    base: Path, opened: Callable[[BinaryIO], None]
+) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
+    """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
+    `base`."""
+
+    def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:
+        root = base.resolve()
+        candidates = [Path(seen_from).parent / file, base / file]
+        for candidate in candidates:
+            target = candidate.resolve()
+            if not target.is_relative_to(root):
+                raise InvalidContent(f"$INCLUDE {file}: is not below {base}", path=seen_from)
+            if target.is_file():
+                stream = target.open("rb")
+                opened(stream)
+                return stream
+        raise InvalidContent(f"$INCLUDE {file}: there is no such file", path=seen_from)
+
+    return include

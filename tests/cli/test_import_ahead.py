@@ -1,0 +1,114 @@
+"""`syncd import zones` of much at once, by two processes: the outcome is that of one."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncd.ingest import readahead
+from syncd.ingest.zones import find_master_files, import_zones
+from syncd.output import printable
+from syncd.store import Store
+from tests.cli.commands import finish, run, start
+from tests.store.objects import assert_sound, new_store, store_url
+
+HEAD = "$TTL 300\n@ SOA ns.other. hm 1 2 3 4 5\n@ NS ns.other.\n"
+LARGE = "".join(f"host-{number} A 192.0.2.{number % 250}\n" for number in range(200_000))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Good zones around bad ones, and one of more bytes than are read in one process."""
+    folder = tmp_path_factory.mktemp("zones")
+    bodies = {
+        "a": "a A 192.0.2.1\na 60 A 192.0.2.2\n",
+        "b": "a CNAME b\na A 192.0.2.1\n",
+        "c": LARGE,
+        "d": "\n\na A 192.0.2.256\n",
+        os.fsdecode(b"e\xff"): "a A 192.0.2.3\na A 192.0.2.3\n",
+        "f": "$ORIGIN a.example.\n@ SOA ns.other. hm 1 2 3 4 5\n",
+        "g": "a A 192.0.2.3\n",
+    }
+    for name, body in bodies.items():
+        (folder / f"{name}.example.zone").write_text(HEAD + body)
+    assert len(LARGE) > readahead.LEAST_BYTES
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path, "here") as made:
+        yield made
+
+
+def held(store: Store) -> list[tuple[str, bytes]]:
+    return [(version.name, version.digest) for version in store.view().versions(["zones"])]
+
+
+def reader_of(pid: int) -> int:
+    """The process in which a running import reads, as soon as there is one."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while not (found := children.read_text().split()):
+        time.sleep(0.001)
+    return int(found[0])
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+
+
+def test_two_processes_import_what_one_does(folder: Path, store: Store, tmp_path: Path) -> None:
+    result = import_zones(store, find_master_files([folder]), author="test", keep_going=True)
+    assert (len(result.failed), len(result.warnings)) == (3, 2)
+    with new_store(tmp_path, "beside") as beside:
+        url = store_url(tmp_path, "beside")
+        done = run("syncd", "import", "zones", folder, "--keep-going", "--store", url, status=5)
+        assert held(beside) == held(store)
+        assert_sound(beside)
+    warnings = [f"syncd: warning: {text}" for text in result.warnings]
+    failures = [f"syncd: {printable(error)}" for error in result.failed]
+    assert done.err.splitlines() == warnings + failures
+
+
+def test_the_first_bad_file_is_told_and_nothing_is_changed(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    url = store_url(tmp_path, "here")
+    done = run("syncd", "import", "zones", folder, "--store", url, status=5)
+    assert "b.example.zone: a.b.example.: a CNAME cannot stand beside" in done.err
+    assert held(store) == []
+
+
+def test_a_killed_reader_is_told_and_nothing_is_changed(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    url = store_url(tmp_path, "here")
+    importing = start("syncd", "import", "zones", folder / "c.example.zone", "--store", url)
+    os.kill(reader_of(importing.pid), signal.SIGKILL)
+    done = finish(importing)
+    assert done.status == 8
+    assert "c.example.zone: the process that reads the files has ended" in done.err
+    assert held(store) == []
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_import_that_is_ended_leaves_no_reader(
+    number: signal.Signals, status: int, folder: Path, store: Store, tmp_path: Path
+) -> None:
+    url = store_url(tmp_path, "here")
+    importing = start("syncd", "import", "zones", folder / "c.example.zone", "--store", url)
+    reader = reader_of(importing.pid)
+    if number is signal.SIGINT:  # as a terminal does
+        os.kill(reader, number)
+    os.kill(importing.pid, number)
+    assert finish(importing).status == status
+    while runs(reader):
+        time.sleep(0.01)
+    assert held(store) == []
