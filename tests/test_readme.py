@@ -84,6 +84,9 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 
 
 def test_every_command_of_the_readme_does_what_it_shows(shell: Shell) -> None:
+    with socket.socket() as probe:
+        taken = probe.connect_ex(("127.0.0.1", _PORT)) == 0
+    assert not taken, f"somebody else listens on port {_PORT}, which the README's daemon needs"
     for kind, lines in _blocks():
         if kind == "console":
             _run_console(shell, lines)
