@@ -17,12 +17,8 @@ _MOST_LINES = 2000
 
 def small_differences(step: Step, zones: Iterable[str]) -> dict[str, Difference]:
     """Return the differences of those zones where they are small enough for a transaction."""
-    found: dict[str, Difference] = {}
-    for zone in filter(is_plain, zones):
-        difference = step.difference(zone)
-        if difference is not None and _fits(difference):
-            found[zone] = difference
-    return found
+    differences = step.differences(filter(is_plain, zones))
+    return {zone: difference for zone, difference in differences if _fits(difference)}
 
 
 def _fits(difference: Difference) -> bool:
