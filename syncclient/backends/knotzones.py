@@ -91,6 +91,13 @@ class ZoneTransactions:
             await control.ask("zone-abort", _zones(ended))
 
 
+async def end_transactions(control: Control, zones: Iterable[str]) -> None:
+    """End whatever transactions are open for these zones: until then, knotd loads no file."""
+    state = await control.ask("zone-status", [{**unit, Item.FILTER: "t"} for unit in _zones(zones)])
+    opened = [unit[Item.ZONE] for unit in state if unit.get(Item.DATA) == "open"]
+    await control.ask("zone-abort", _zones(opened))
+
+
 def _zones(zones: Iterable[str]) -> list[Unit]:
     return [{Item.ZONE: zone} for zone in zones]
 
