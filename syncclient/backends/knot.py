@@ -104,7 +104,7 @@ class Knot(FileBackend):
     # What is checked
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
-        return [self._settings.kzonecheck, "-o", domain_text(zone), str(file)]
+        return [self._settings.kzonecheck, "-v", "-o", domain_text(zone), str(file)]
 
     def is_refused(self, said: Said) -> bool:
         """Refuse what knotd does not load; what its tool only warns of, as of missing glue and of
@@ -123,6 +123,8 @@ class Knot(FileBackend):
         return self._zone_list.text(zones)
 
     async def check_list(self, file: Path) -> None:
+        if self._settings.template_options and not self._knows_template:
+            await self._check_options()
         if file.stat().st_size > _CHECKED_LIST_BYTES:
             return
         if self._settings.template_options:
@@ -137,6 +139,18 @@ class Knot(FileBackend):
             raise ServerFailed(Stage.CHECK.value, str(error)) from None
         if said.status != 0:
             raise ServerFailed(Stage.CHECK.value, f"knotc conf-check {file}: {said.message}")
+
+    async def _check_options(self) -> None:
+        async with self._control(Stage.CHECK) as knotd:
+            await self._end_own_transaction(knotd)
+            self._marker.touch()
+            refused = await self._zone_list.try_options(knotd)
+            self._marker.unlink()
+        if refused is not None:
+            raise ServerFailed(
+                Stage.CHECK.value, f"knotd does not take template_options: {refused}; mend them in "
+                "[knot], and have what they name above the include in knot.conf",
+            )  # fmt: skip
 
     def _without_options(self, file: Path) -> Path:
         """Write the list without what refers to the rest of knot.conf."""

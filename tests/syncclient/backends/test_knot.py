@@ -222,7 +222,7 @@ def test_a_configuration_transaction_of_somebody_else_is_told_of_and_waited_for(
 ) -> None:
     rig.server.knotc("conf-begin")
     put_zone(replica.store, "d.example.", 1)
-    with pytest.raises(ServerFailed, match="too many transactions|txn|reload"):
+    with pytest.raises(ServerFailed, match="reload: too many transactions"):
         replica.apply()
     rig.server.knotc("conf-abort")
     assert replica.apply().active.refused == {}
@@ -244,7 +244,7 @@ def test_a_configuration_transaction_that_a_dead_agent_left_is_ended(
 
 def test_options_of_the_template_reach_each_zone(rig: KnotRig, store: Store) -> None:
     put_zone(store, "a.example.", 1)
-    options = ("acl: loopback", 'comment: "kept by the agent # really"')
+    options = ("acl: [loopback]", 'comment: "kept by the agent # really"')
     assert Replica(store, rig.backend(template_options=options)).apply().failed == 0
     query = dns.message.make_query("a.example.", dns.rdatatype.AXFR)
     answer = dns.query.tcp(query, "127.0.0.1", 5, rig.server.port)
@@ -256,17 +256,27 @@ def test_options_of_the_template_reach_each_zone(rig: KnotRig, store: Store) -> 
     assert not refused.answer
 
 
+@pytest.mark.parametrize("option", ["acl: nobody-knows-it", "no-such-item: 1", "acl: [loopback"])
+def test_options_that_knotd_does_not_take_never_come_into_its_configuration(
+    option: str, rig: KnotRig, replica: Replica
+) -> None:
+    before = (rig.folder / "zones.conf").read_text()
+    put_zone(replica.store, "d.example.", 1)
+    with pytest.raises(ServerFailed, match="does not take template_options"):
+        Replica(replica.store, rig.backend(template_options=(option,))).apply()
+    assert (rig.folder / "zones.conf").read_text() == before
+    assert "-check" not in rig.server.knotc("conf-read", "template.id")
+    assert Replica(replica.store, rig.backend()).apply().failed == 0
+
+
 ODD_ZONES = (
     ".",
     "0/25.2.0.192.in-addr.arpa.",
     "with\\032space.example.",
-    'quo"te.example.',
+    'quo\\"te.example.',
     "\\$dollar.example.",
-    "per%cent.example.",
-    "ha#sh.example.",
     "back\\\\slash.example.",
     "do\\.t.example.",
-    "co:lon-[x],.example.",
     "\\000\\255.example.",
 )
 
@@ -301,6 +311,19 @@ def test_zones_with_odd_names_are_served_changed_and_taken_out(rig: KnotRig, sto
     assert replica.apply().active.refused == {}
     assert [rig.server.serial(zone) for zone in ODD_ZONES] == [3] * len(ODD_ZONES)
     assert rig.server.log_text().count("configuration reloaded") == 1
+
+
+def test_a_name_that_knotd_does_not_read_is_refused_and_the_others_go_on(
+    rig: KnotRig, store: Store
+) -> None:
+    """Its scanner knows some characters in names only by escapes, where BIND writes them as they
+    are."""
+    put_zone(store, "good.example.", 1)
+    put_zone(store, "ha#sh.example.", 1)
+    applied = Replica(store, rig.backend()).apply()
+    assert list(applied.active.refused) == ["ha#sh.example."]
+    assert "invalid domain name character" in applied.active.refused["ha#sh.example."].message
+    assert rig.server.serial("good.example.") == 1
 
 
 def _put(store: Store, zone: str, text: str) -> None:
