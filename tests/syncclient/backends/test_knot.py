@@ -69,6 +69,15 @@ def test_a_small_change_is_a_transaction_and_no_file_is_loaded(
     assert loads(rig) == before
 
 
+def test_knotd_never_writes_our_file(rig: KnotRig, replica: Replica) -> None:
+    put_zone(replica.store, "a.example.", 2, "www.{zone} 60 IN A 192.0.2.81\n")
+    replica.apply()
+    rig.server.knotc("-b", "zone-flush", "a.example.")  # what it would do by itself is done then
+    view = replica.store.view()
+    content = b"".join(view.content(view.find("zones", ["a.example."])["a.example."]))
+    assert (rig.folder / "zones" / "a.example.zone").read_bytes() == content
+
+
 EDITS = (
     "www.{zone} 60 IN A 192.0.2.80\nwww.{zone} 60 IN A 192.0.2.81\n",
     "www.{zone} 60 IN A 192.0.2.81\nwww.{zone} 60 IN AAAA 2001:db8::1\n",
