@@ -19,7 +19,7 @@ from syncclient.backends.contract import ServerSettings, register
 from syncclient.backends.filebackend import FileBackend, Loading
 from syncclient.backends.knotconf import ZoneList, domain_text, template_option
 from syncclient.backends.knotcontrol import Control, Item, control, errors_of, refusal_text
-from syncclient.backends.knotzones import ZoneTransactions, small_differences
+from syncclient.backends.knotzones import ZoneTransactions, end_transactions, small_differences
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import Said, ToolTimedOut, run_tool
 from syncd.errors import ServerFailed, file_failure
@@ -30,15 +30,11 @@ log = EventLog("syncclient.backends.knot")
 
 _TRANSACTION_ZONES = 2000
 """Zones that come or go, up to how many are told by a configuration transaction."""
-_WAITED_RELOADS = 16
-"""Zones, up to how many are reloaded one after another, with knotd saying how it went."""
 _CHECKED_LIST_BYTES = 1 << 20
 """Size of a list, up to which conf-check reads it; that takes as long as the reload, which is
 refused as a whole for what conf-check would say."""
 _SERIOUS = "Serious semantic error detected"
 _MINOR = "Error summary:"
-_WAIT = "B"
-"""Flag of a command: answer when it is done, and how it went."""
 _MARKER = "configuration-transaction"
 """File that is there while one of ours may be open."""
 
@@ -108,7 +104,7 @@ class Knot(FileBackend):
     # What is checked
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
-        return [self._settings.kzonecheck, "-o", domain_text(zone), str(file)]
+        return [self._settings.kzonecheck, "-v", "-o", domain_text(zone), str(file)]
 
     def is_refused(self, said: Said) -> bool:
         """Refuse what knotd does not load; what its tool only warns of, as of missing glue and of
@@ -127,6 +123,8 @@ class Knot(FileBackend):
         return self._zone_list.text(zones)
 
     async def check_list(self, file: Path) -> None:
+        if self._settings.template_options and not self._knows_template:
+            await self._check_options()
         if file.stat().st_size > _CHECKED_LIST_BYTES:
             return
         if self._settings.template_options:
@@ -141,6 +139,18 @@ class Knot(FileBackend):
             raise ServerFailed(Stage.CHECK.value, str(error)) from None
         if said.status != 0:
             raise ServerFailed(Stage.CHECK.value, f"knotc conf-check {file}: {said.message}")
+
+    async def _check_options(self) -> None:
+        async with self._control(Stage.CHECK) as knotd:
+            await self._end_own_transaction(knotd)
+            self._marker.touch()
+            refused = await self._zone_list.try_options(knotd)
+            self._marker.unlink()
+        if refused is not None:
+            raise ServerFailed(
+                Stage.CHECK.value, f"knotd does not take template_options: {refused}; mend them in "
+                "[knot], and have what they name above the include in knot.conf",
+            )  # fmt: skip
 
     def _without_options(self, file: Path) -> Path:
         """Write the list without what refers to the rest of knot.conf."""
@@ -157,10 +167,10 @@ class Knot(FileBackend):
 
     async def load(self, loading: Loading) -> None:
         async with self._control(Stage.ACTIVATE) as knotd:
-            if loading.lists_differ:
-                await self._change_list(knotd, loading)
             by_file = [zone for zone in loading.changed if zone not in self._transactions]
             refused = await self._transactions.commit(knotd, loading.changed)
+            if loading.lists_differ:
+                await self._change_list(knotd, loading)
         for zone, reason in refused.items():
             said = await self._check_in_place(zone)
             if said is None:
@@ -171,7 +181,7 @@ class Knot(FileBackend):
             # Reload has taken the files that are newer, not those that it could have had before.
             changes = loading.step.changes
             by_file = [zone for zone in by_file if changes[zone].old != changes[zone].new]
-        await self._load_files(loading.step, by_file)
+        await self._load_files(by_file)
 
     async def _change_list(self, knotd: Control, loading: Loading) -> None:
         few = len(loading.added) + len(loading.removed) <= _TRANSACTION_ZONES
@@ -198,17 +208,15 @@ class Knot(FileBackend):
             await knotd.ask("conf-abort")
             self._marker.unlink()
 
-    async def _load_files(self, step: Step, zones: list[str]) -> None:
-        if not zones:
+    async def _load_files(self, zones: list[str]) -> None:
+        """Have files loaded, without waiting for it: a knotd that has a transaction open for one of
+        the zones would wait for its end, and nobody could tell it to end it."""
+        names = [domain_text(zone) for zone in zones]
+        if not names:
             return
-        names = {domain_text(zone): zone for zone in zones}
-        flags = {Item.FLAGS: _WAIT} if len(zones) <= _WAITED_RELOADS else {}
         async with self._control(Stage.ACTIVATE) as knotd:
-            answer = await knotd.ask("zone-reload", [{Item.ZONE: name, **flags} for name in names])
-        for unit in errors_of(answer):
-            zone = names[unit[Item.ZONE]]
-            said = await self._check_in_place(zone) or "knotd's log says more"
-            step.fail(zone, Stage.ACTIVATE, f"zone-reload: {unit[Item.ERROR]}: {said}")
+            await end_transactions(knotd, names)
+            await knotd.ask("zone-reload", [{Item.ZONE: name} for name in names])
 
     async def explain(self, zone: str) -> str:
         async with self._control(Stage.CONFIRM) as knotd:

@@ -6,7 +6,7 @@ a digit, a dash, an underscore or an asterisk stands as \\DDD.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,24 @@ class ZoneList:
         statement = f'  - domain: "{domain_text(zone)}"\n    template: {self.template}\n'
         return statement if is_plain(zone) else f'{statement}    file: "{_file(zone)}"\n'
 
+    async def try_options(self, control: Control) -> str | None:
+        """Have knotd take the options, in a template that no zone has, and take that out again.
+
+        Returns None, or why it does not: then a file with these options would keep it from
+        starting.
+        """
+        probe = f"{self.template}-check"
+        options = map(template_option, self.options)
+        sets: list[Unit] = [{Item.ITEM: "id", Item.DATA: probe}]
+        sets += [
+            {Item.ID: probe, Item.ITEM: item, Item.DATA: value}
+            for item, text in options
+            for value in _values(text)
+        ]
+        return await _transaction(control, "template", {"conf-set": sets}) or await _transaction(
+            control, "template", {"conf-unset": [{Item.ID: probe}]}
+        )
+
     async def change(
         self, control: Control, added: Iterable[str], removed: Iterable[str]
     ) -> str | None:
@@ -111,9 +129,6 @@ class ZoneList:
         Returns None, or why nothing has changed: in knotd's words.
         """
         news, olds = list(added), list(removed)
-        refused = errors_of(await control.ask("conf-begin"))
-        if refused:
-            return refusal_text("conf-begin", refused)
         zones = [domain_text(zone) for zone in news]
         sets: list[Unit] = [{Item.ITEM: "domain", Item.DATA: zone} for zone in zones]
         sets += [{Item.ID: zone, Item.ITEM: "template", Item.DATA: self.template} for zone in zones]
@@ -123,13 +138,35 @@ class ZoneList:
             if not is_plain(zone)
         ]
         unsets: list[Unit] = [{Item.ID: domain_text(zone)} for zone in olds]
-        for command, units in (("conf-unset", unsets), ("conf-set", sets), ("conf-commit", [{}])):
-            asked = [{Item.SECTION: "zone", **unit} if unit else unit for unit in units]
-            refused = errors_of(await control.ask(command, asked))
-            if refused:
-                await control.ask("conf-abort")
-                return refusal_text(command, refused)
-        return None
+        return await _transaction(control, "zone", {"conf-unset": unsets, "conf-set": sets})
+
+
+async def _transaction(
+    control: Control, section: str, commands: Mapping[str, Sequence[Unit]]
+) -> str | None:
+    """Carry out commands on a section as one transaction; return why knotd refuses, if so."""
+    refused = errors_of(await control.ask("conf-begin"))
+    if refused:
+        return refusal_text("conf-begin", refused)
+    for command, units in commands.items():
+        refused = errors_of(
+            await control.ask(command, [{Item.SECTION: section, **unit} for unit in units])
+        )
+        if refused:
+            break
+    else:
+        command = "conf-commit"
+        refused = errors_of(await control.ask(command))
+        if not refused:
+            return None
+    await control.ask("conf-abort")
+    return refusal_text(command, refused)
+
+
+def _values(text: str) -> list[str]:
+    """Return the values of an option, which may be a list, without their quotes."""
+    listed = text[1:-1].split(",") if text.startswith("[") and text.endswith("]") else [text]
+    return [value.strip().strip('"') for value in listed]
 
 
 def _file(zone: str) -> str:

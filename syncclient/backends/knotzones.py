@@ -17,12 +17,8 @@ _MOST_LINES = 2000
 
 def small_differences(step: Step, zones: Iterable[str]) -> dict[str, Difference]:
     """Return the differences of those zones where they are small enough for a transaction."""
-    found: dict[str, Difference] = {}
-    for zone in filter(is_plain, zones):
-        difference = step.difference(zone)
-        if difference is not None and _fits(difference):
-            found[zone] = difference
-    return found
+    differences = step.differences(filter(is_plain, zones))
+    return {zone: difference for zone, difference in differences if _fits(difference)}
 
 
 def _fits(difference: Difference) -> bool:
@@ -93,6 +89,13 @@ class ZoneTransactions:
         if ended:
             self._open -= ended
             await control.ask("zone-abort", _zones(ended))
+
+
+async def end_transactions(control: Control, zones: Iterable[str]) -> None:
+    """End whatever transactions are open for these zones: until then, knotd loads no file."""
+    state = await control.ask("zone-status", [{**unit, Item.FILTER: "t"} for unit in _zones(zones)])
+    opened = [unit[Item.ZONE] for unit in state if unit.get(Item.DATA) == "open"]
+    await control.ask("zone-abort", _zones(opened))
 
 
 def _zones(zones: Iterable[str]) -> list[Unit]:

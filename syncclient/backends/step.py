@@ -22,6 +22,10 @@ _MAX_DIFFERING_CHUNKS = 64
 """Of a zone, old and new; some 8,000 records. What differs more is no small change."""
 
 
+_DIFFERING_AT_ONCE = 2000
+"""Chunks of several zones that are read together: some 12 MB."""
+
+
 class Stage(Enum):
     """Where a zone, or a whole step, may fail."""
 
@@ -142,31 +146,69 @@ class Step:
 
         Only chunks that differ are read. The lines are in the order of the content.
         """
-        change = self.changes.get(name)
-        if self._before is None or change is None or change.old is None or name in self._kept_back:
-            return None
-        try:
-            old = self._before.find(TYPE, [name]).get(name)
-        except ViewGone:
-            return None
-        new = self.goal.find(TYPE, [name]).get(name)
-        if old is None or new is None or old.attribute("serial") != change.old:
-            return None
-        olds, news = old.chunk_digests(), new.chunk_digests()
-        gone = set(olds).difference(news)
-        come = set(news).difference(olds)
-        if len(gone) + len(come) > _MAX_DIFFERING_CHUNKS:
-            return None
-        before = self._lines(self._before, [digest for digest in olds if digest in gone])
-        after = self._lines(self.goal, [digest for digest in news if digest in come])
-        return Difference(_less(before, set(after)), _less(after, set(before)))
+        return dict(self.differences([name])).get(name)
 
-    @staticmethod
-    def _lines(view: View, digests: list[bytes]) -> list[str]:
-        lines: list[str] = []
-        for body in view.bodies_in_order(digests):
-            lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
-        return lines
+    def differences(self, names: Iterable[str]) -> Iterator[tuple[str, Difference]]:
+        """Yield zones and what changes in them, as `difference` has it; those are left out of which
+        it is much, or not known."""
+        rest = iter(names)
+        while page := list(islice(rest, _PAGE)):
+            differing: list[_Differing] = []
+            chunks = 0
+            for one in self._differing(page):
+                differing.append(one)
+                chunks += len(one.old) + len(one.new)
+                if chunks > _DIFFERING_AT_ONCE:
+                    yield from self._read(differing)
+                    differing, chunks = [], 0
+            yield from self._read(differing)
+
+    def _differing(self, names: list[str]) -> Iterator["_Differing"]:
+        """Yield the zones of which little differs, with the chunks that do."""
+        known = [name for name in names if name in self.changes and name not in self._kept_back]
+        if self._before is None:
+            return
+        try:
+            befores = self._before.find(TYPE, known)
+        except ViewGone:
+            return
+        afters = self.goal.find(TYPE, known)
+        for name in known:
+            old, new = befores.get(name), afters.get(name)
+            if old is None or new is None or old.attribute("serial") != self.changes[name].old:
+                continue
+            olds, news = old.chunk_digests(), new.chunk_digests()
+            stay = set(olds).intersection(news)
+            gone = [digest for digest in olds if digest not in stay]
+            come = [digest for digest in news if digest not in stay]
+            if len(gone) + len(come) <= _MAX_DIFFERING_CHUNKS:
+                yield _Differing(name, gone, come)
+
+    def _read(self, differing: list["_Differing"]) -> Iterator[tuple[str, Difference]]:
+        """Yield the zones' differences, all their chunks read together."""
+        if self._before is None or not differing:
+            return
+        olds = self._before.bodies(list({digest for one in differing for digest in one.old}))
+        news = self.goal.bodies(list({digest for one in differing for digest in one.new}))
+        for one in differing:
+            before, after = _lines(olds, one.old), _lines(news, one.new)
+            yield one.name, Difference(_less(before, set(after)), _less(after, set(before)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Differing:
+    """A zone, and the digests of its chunks that are not in both of its contents, in order."""
+
+    name: str
+    old: list[bytes]
+    new: list[bytes]
+
+
+def _lines(bodies: dict[bytes, bytes], digests: list[bytes]) -> list[str]:
+    lines: list[str] = []
+    for digest in digests:
+        lines += decompress(bodies[digest], MAX_CHUNK_BYTES).decode("ascii").splitlines()
+    return lines
 
 
 def _less(lines: list[str], others: set[str]) -> list[str]:

@@ -143,10 +143,19 @@ def _sample(step: Step, zone: str, room: int) -> _Sample:
         present, absent = _first_records(step, zone)[:room], []
     else:
         present = difference.added[:room]
-        absent = difference.removed[: room - len(present)]
+        staying = set(map(_identity, difference.added))
+        gone = [line for line in difference.removed if _identity(line) not in staying]
+        absent = gone[: room - len(present)]
     between = {name for line in (*present, *absent) for name in _names_between(line, zone)}
     below = step.goal.find(TYPE, sorted(between)) if between else {}
     return _Sample(present, absent, list(below))
+
+
+def _identity(line: str) -> tuple[str, str]:
+    """Return what two lines have in common that differ in nothing but TTL and case: such a record
+    is changed, not gone."""
+    owner, _, record = line.split(" ", 2)
+    return owner.lower(), record.lower()
 
 
 def _first_records(step: Step, zone: str) -> list[str]:

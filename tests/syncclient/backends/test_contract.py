@@ -70,6 +70,17 @@ def test_a_changed_record_is_answered(rig: Rig, replica: Replica) -> None:
     assert addresses(rig, "www.b.example.") == ["192.0.2.81"]
 
 
+def test_a_record_of_which_only_ttl_or_case_changes_is_not_missed(
+    rig: Rig, replica: Replica
+) -> None:
+    for serial, line in enumerate(
+        ("www.{zone} 90 IN A 192.0.2.80", "WWW.{zone} 90 IN A 192.0.2.80"), 2
+    ):
+        put_zone(replica.store, "b.example.", serial, f"{line}\n")
+        assert replica.apply().failed == 0
+        assert rig.server.query("www.b.example.", "A").answer[0].ttl == 90
+
+
 def test_zones_come_and_go_without_an_edit_of_the_servers_configuration(
     rig: Rig, replica: Replica
 ) -> None:

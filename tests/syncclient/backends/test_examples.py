@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from syncclient.backends import backend_names
+from syncclient.backends.knot import KnotSettings
+from syncclient.backends.knotconf import ZoneList
 from syncclient.follow.config import AgentConfig
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "backends"
@@ -32,3 +34,19 @@ def test_named_takes_that_of_bind(tmp_path: Path) -> None:
     assert tool is not None, "bind9-utils is missing"
     done = subprocess.run([tool, str(tmp_path / "named.conf")], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_knotd_takes_that_of_knot(tmp_path: Path) -> None:
+    config = AgentConfig.load(EXAMPLES / "knot" / "replica.toml")
+    assert isinstance(config.backend_settings, KnotSettings)
+    listed = tmp_path / "zones.conf"
+    options = config.backend_settings.template_options
+    listed.write_text(ZoneList("syncd", tmp_path, options).text(["example.com."]))
+    text = (EXAMPLES / "knot" / "knot.conf").read_text()
+    text = text.replace("/var/lib/syncd/ns2/zones.conf", str(listed))
+    text = text.replace("user: knot:knot", "")
+    (tmp_path / "knot.conf").write_text(text)
+    done = subprocess.run(
+        ["knotc", "-c", tmp_path / "knot.conf", "conf-check"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
