@@ -20,6 +20,8 @@ _PAGE = 500
 """Zones whose versions are read at once."""
 _MAX_DIFFERING_CHUNKS = 64
 """Of a zone, old and new; some 8,000 records. What differs more is no small change."""
+_CHUNKS_AT_ONCE = 1000
+"""Of zones that differ: what is held in memory."""
 
 
 class Stage(Enum):
@@ -58,6 +60,8 @@ class Difference:
 
     removed: list[str]
     added: list[str]
+    before: bytes
+    """Digest of the content before."""
 
 
 class Step:
@@ -142,31 +146,70 @@ class Step:
 
         Only chunks that differ are read. The lines are in the order of the content.
         """
-        change = self.changes.get(name)
-        if self._before is None or change is None or change.old is None or name in self._kept_back:
-            return None
-        try:
-            old = self._before.find(TYPE, [name]).get(name)
-        except ViewGone:
-            return None
-        new = self.goal.find(TYPE, [name]).get(name)
-        if old is None or new is None or old.attribute("serial") != change.old:
-            return None
-        olds, news = old.chunk_digests(), new.chunk_digests()
-        gone = set(olds).difference(news)
-        come = set(news).difference(olds)
-        if len(gone) + len(come) > _MAX_DIFFERING_CHUNKS:
-            return None
-        before = self._lines(self._before, [digest for digest in olds if digest in gone])
-        after = self._lines(self.goal, [digest for digest in news if digest in come])
-        return Difference(_less(before, set(after)), _less(after, set(before)))
+        return dict(self.differences([name])).get(name)
 
-    @staticmethod
-    def _lines(view: View, digests: list[bytes]) -> list[str]:
-        lines: list[str] = []
-        for body in view.bodies_in_order(digests):
-            lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
-        return lines
+    def differences(self, names: Iterable[str]) -> Iterator[tuple[str, Difference]]:
+        """Yield zones with what changes in them, those of which `difference` would say it.
+
+        They are read together: for many zones that is much quicker than one after the other.
+        """
+        rest = iter(names)
+        while self._before is not None and (page := list(islice(rest, _PAGE))):
+            waiting: list[_Differing] = []
+            for differing in self._differing(self._before, page):
+                waiting.append(differing)
+                if sum(len(one.gone) + len(one.come) for one in waiting) > _CHUNKS_AT_ONCE:
+                    yield from self._read_differences(self._before, waiting)
+                    waiting = []
+            yield from self._read_differences(self._before, waiting)
+
+    def _differing(self, before: View, page: list[str]) -> Iterator["_Differing"]:
+        names = [name for name in page if name in self.changes and name not in self._kept_back]
+        try:
+            olds = before.find(TYPE, names)
+        except ViewGone:
+            return
+        news = self.goal.find(TYPE, list(olds))
+        for name, old in olds.items():
+            new, serial = news.get(name), self.changes[name].old
+            if new is None or serial is None or old.attribute("serial") != serial:
+                continue
+            olds_chunks, news_chunks = old.chunk_digests(), new.chunk_digests()
+            gone = set(olds_chunks).difference(news_chunks)
+            come = set(news_chunks).difference(olds_chunks)
+            if len(gone) + len(come) <= _MAX_DIFFERING_CHUNKS:
+                yield _Differing(
+                    old,
+                    [digest for digest in olds_chunks if digest in gone],
+                    [digest for digest in news_chunks if digest in come],
+                )
+
+    def _read_differences(
+        self, before: View, differing: list["_Differing"]
+    ) -> Iterator[tuple[str, Difference]]:
+        olds = before.bodies([digest for one in differing for digest in one.gone])
+        news = self.goal.bodies([digest for one in differing for digest in one.come])
+        for one in differing:
+            gone = _lines(olds[digest] for digest in one.gone)
+            come = _lines(news[digest] for digest in one.come)
+            removed, added = _less(gone, set(come)), _less(come, set(gone))
+            yield one.old.name, Difference(removed, added, one.old.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Differing:
+    """A zone, and the digests of the chunks in which its content differs."""
+
+    old: Version
+    gone: list[bytes]
+    come: list[bytes]
+
+
+def _lines(bodies: Iterable[bytes]) -> list[str]:
+    lines: list[str] = []
+    for body in bodies:
+        lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
+    return lines
 
 
 def _less(lines: list[str], others: set[str]) -> list[str]:
