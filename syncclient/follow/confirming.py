@@ -99,10 +99,11 @@ class Confirmer:
 
     async def _confirm_records(self, step: Step) -> None:
         room = self._backend.server.sample_records
+        own_ttl = self._backend.capabilities.own_ttl
         for zone in self._sampled_zones(step):
             if room <= 0:
                 return
-            sample = await trio.to_thread.run_sync(_sample, step, zone, room)
+            sample = await trio.to_thread.run_sync(_sample, step, zone, room, own_ttl)
             room -= len(sample.present) + len(sample.absent)
             found = await confirm_records(
                 self._server, zone, sample.present, gone=sample.absent,
@@ -137,16 +138,23 @@ class _Sample:
     """Zones of the same server that answer for some of them."""
 
 
-def _sample(step: Step, zone: str, room: int) -> _Sample:
+def _sample(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
     difference = step.difference(zone)
     if difference is None:
         present, absent = _first_records(step, zone)[:room], []
     else:
-        present = difference.added[:room]
+        added = [line for line in difference.added if not _has_own_ttl(line, own_ttl)]
+        present = added[:room]
         absent = difference.removed[: room - len(present)]
     between = {name for line in (*present, *absent) for name in _names_between(line, zone)}
     below = step.goal.find(TYPE, sorted(between)) if between else {}
     return _Sample(present, absent, list(below))
+
+
+def _has_own_ttl(line: str, types: frozenset[str]) -> bool:
+    """Say whether a record, or what it signs, is of one of these types."""
+    kind, _, rdata = line.split(" ", 3)[3].partition(" ")
+    return (rdata.partition(" ")[0] if kind == "RRSIG" else kind) in types
 
 
 def _first_records(step: Step, zone: str) -> list[str]:
