@@ -29,6 +29,9 @@ from syncclient.backends.powerdns.transaction import Transaction
 from syncclient.backends.powerdns.zonetext import ZoneText
 from syncclient.backends.step import Difference, Stage, Step
 from syncd.errors import ServerFailed
+from syncd.logs import EventLog
+
+log = EventLog("syncclient.powerdns")
 
 _CHECKED_NEW_LINES = 10_000
 """New zones are shown to the check tool up to so many records; of the others, those with anything
@@ -64,14 +67,20 @@ class PowerDns(Backend):
         self._journal: Journal | None = None
         """What the present step has done to the database."""
         self._left: Journal | None = None
-        """What a step that was interrupted has done to it."""
+        """What a step that was interrupted has done to it, until that could be undone."""
 
     async def describe(self) -> str:
+        await self._undo_left_over()
         return f"PowerDNS {await self._control.version(Stage.CONFIRM)}"
 
     async def recover(self) -> frozenset[str]:
         self._left = await trio.to_thread.run_sync(Journal.read, self.folder)
-        return frozenset() if self._left is None else frozenset(self._left.entries)
+        zones = frozenset() if self._left is None else frozenset(self._left.entries)
+        try:
+            await self._undo_left_over()
+        except ServerFailed as error:
+            log.warning("not_rolled_back_yet", zones=len(zones), reason=error)
+        return zones
 
     async def explain(self, zone: str) -> str:
         def look() -> Domain | None:

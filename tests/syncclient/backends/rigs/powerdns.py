@@ -32,6 +32,10 @@ class PowerDnsRig(Rig):
     def hanging_check(self, script: Path) -> Backend:
         return self.backend(pdnsutil=str(script), tool_s=0.5)
 
+    def served_zones(self) -> set[str]:
+        *zones, _count = self.server.control("list-zones").splitlines()
+        return set(zones)
+
     @contextmanager
     def refused_control(self) -> Iterator[Backend]:
         yield self.backend(control_socket=str(self.folder / "nobody-listens"))
