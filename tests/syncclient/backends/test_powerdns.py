@@ -123,6 +123,19 @@ def test_a_zone_that_others_have_is_refused_and_named(rig: PowerDnsRig, replica:
     assert (rig.server.serial(ZONE), rig.server.serial("b.example.")) == (theirs, 7)
 
 
+def test_a_zone_that_others_have_is_not_removed_when_the_source_drops_it(
+    rig: PowerDnsRig, replica: Replica
+) -> None:
+    foreign_zone(rig)
+    theirs = rig.server.serial(ZONE)
+    replica.put(7, zone="b.example.")
+    replica.put(5)
+    impatient = Replica(replica.store, rig, confirm_s=0.2)
+    replica.store.remove("zones", ZONE, author="test")
+    impatient.apply()
+    assert rig.server.serial(ZONE) == theirs
+
+
 def test_a_zone_that_others_have_is_taken_over_if_told_to(rig: PowerDnsRig, store: Store) -> None:
     foreign_zone(rig)
     rig.server.pdnsutil("set-kind", "a.example", "primary")
