@@ -41,7 +41,7 @@ class Access:
         if self.password_fd is not None:
             return _from_descriptor(self.password_fd)
         if self.password_file is not None:
-            return _from_file(self.password_file)
+            return password_from_file(self.password_file)
         if PASSWORD_VARIABLE in os.environ:
             return os.environ[PASSWORD_VARIABLE]
         if self.tls.cert_file is not None:
@@ -64,7 +64,11 @@ def _from_descriptor(number: int) -> str:
         ) from None
 
 
-def _from_file(path: Path) -> str:
+def password_from_file(path: Path) -> str:
+    """Return the password that a file has in its first line, a file that nobody else can use.
+
+    Raises PasswordRequired.
+    """
     try:
         with path.open("rb") as stream:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)

@@ -20,10 +20,8 @@ _PAGE = 500
 """Zones whose versions are read at once."""
 _MAX_DIFFERING_CHUNKS = 64
 """Of a zone, old and new; some 8,000 records. What differs more is no small change."""
-
-
-_DIFFERING_AT_ONCE = 2000
-"""Chunks of several zones that are read together: some 12 MB."""
+_CHUNKS_AT_ONCE = 1000
+"""Of zones that differ: what is held in memory."""
 
 
 class Stage(Enum):
@@ -62,6 +60,8 @@ class Difference:
 
     removed: list[str]
     added: list[str]
+    before: bytes
+    """Digest of the content before."""
 
 
 class Step:
@@ -149,65 +149,66 @@ class Step:
         return dict(self.differences([name])).get(name)
 
     def differences(self, names: Iterable[str]) -> Iterator[tuple[str, Difference]]:
-        """Yield zones and what changes in them, as `difference` has it; those are left out of which
-        it is much, or not known."""
-        rest = iter(names)
-        while page := list(islice(rest, _PAGE)):
-            differing: list[_Differing] = []
-            chunks = 0
-            for one in self._differing(page):
-                differing.append(one)
-                chunks += len(one.old) + len(one.new)
-                if chunks > _DIFFERING_AT_ONCE:
-                    yield from self._read(differing)
-                    differing, chunks = [], 0
-            yield from self._read(differing)
+        """Yield zones with what changes in them, those of which `difference` would say it.
 
-    def _differing(self, names: list[str]) -> Iterator["_Differing"]:
-        """Yield the zones of which little differs, with the chunks that do."""
-        known = [name for name in names if name in self.changes and name not in self._kept_back]
-        if self._before is None:
-            return
+        They are read together: for many zones that is much quicker than one after the other.
+        """
+        rest = iter(names)
+        while self._before is not None and (page := list(islice(rest, _PAGE))):
+            waiting: list[_Differing] = []
+            for differing in self._differing(self._before, page):
+                waiting.append(differing)
+                if sum(len(one.gone) + len(one.come) for one in waiting) > _CHUNKS_AT_ONCE:
+                    yield from self._read_differences(self._before, waiting)
+                    waiting = []
+            yield from self._read_differences(self._before, waiting)
+
+    def _differing(self, before: View, page: list[str]) -> Iterator["_Differing"]:
+        names = [name for name in page if name in self.changes and name not in self._kept_back]
         try:
-            befores = self._before.find(TYPE, known)
+            olds = before.find(TYPE, names)
         except ViewGone:
             return
-        afters = self.goal.find(TYPE, known)
-        for name in known:
-            old, new = befores.get(name), afters.get(name)
-            if old is None or new is None or old.attribute("serial") != self.changes[name].old:
+        news = self.goal.find(TYPE, list(olds))
+        for name, old in olds.items():
+            new, serial = news.get(name), self.changes[name].old
+            if new is None or serial is None or old.attribute("serial") != serial:
                 continue
-            olds, news = old.chunk_digests(), new.chunk_digests()
-            stay = set(olds).intersection(news)
-            gone = [digest for digest in olds if digest not in stay]
-            come = [digest for digest in news if digest not in stay]
+            olds_chunks, news_chunks = old.chunk_digests(), new.chunk_digests()
+            gone = set(olds_chunks).difference(news_chunks)
+            come = set(news_chunks).difference(olds_chunks)
             if len(gone) + len(come) <= _MAX_DIFFERING_CHUNKS:
-                yield _Differing(name, gone, come)
+                yield _Differing(
+                    old,
+                    [digest for digest in olds_chunks if digest in gone],
+                    [digest for digest in news_chunks if digest in come],
+                )
 
-    def _read(self, differing: list["_Differing"]) -> Iterator[tuple[str, Difference]]:
-        """Yield the zones' differences, all their chunks read together."""
-        if self._before is None or not differing:
-            return
-        olds = self._before.bodies(list({digest for one in differing for digest in one.old}))
-        news = self.goal.bodies(list({digest for one in differing for digest in one.new}))
+    def _read_differences(
+        self, before: View, differing: list["_Differing"]
+    ) -> Iterator[tuple[str, Difference]]:
+        olds = before.bodies([digest for one in differing for digest in one.gone])
+        news = self.goal.bodies([digest for one in differing for digest in one.come])
         for one in differing:
-            before, after = _lines(olds, one.old), _lines(news, one.new)
-            yield one.name, Difference(_less(before, set(after)), _less(after, set(before)))
+            gone = _lines(olds[digest] for digest in one.gone)
+            come = _lines(news[digest] for digest in one.come)
+            removed, added = _less(gone, set(come)), _less(come, set(gone))
+            yield one.old.name, Difference(removed, added, one.old.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class _Differing:
-    """A zone, and the digests of its chunks that are not in both of its contents, in order."""
+    """A zone, and the digests of the chunks in which its content differs."""
 
-    name: str
-    old: list[bytes]
-    new: list[bytes]
+    old: Version
+    gone: list[bytes]
+    come: list[bytes]
 
 
-def _lines(bodies: dict[bytes, bytes], digests: list[bytes]) -> list[str]:
+def _lines(bodies: Iterable[bytes]) -> list[str]:
     lines: list[str] = []
-    for digest in digests:
-        lines += decompress(bodies[digest], MAX_CHUNK_BYTES).decode("ascii").splitlines()
+    for body in bodies:
+        lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
     return lines
 
 

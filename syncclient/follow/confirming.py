@@ -99,10 +99,11 @@ class Confirmer:
 
     async def _confirm_records(self, step: Step) -> None:
         room = self._backend.server.sample_records
+        own_ttl = self._backend.capabilities.own_ttl
         for zone in self._sampled_zones(step):
             if room <= 0:
                 return
-            sample = await trio.to_thread.run_sync(_sample, step, zone, room)
+            sample = await trio.to_thread.run_sync(_sample, step, zone, room, own_ttl)
             room -= len(sample.present) + len(sample.absent)
             found = await confirm_records(
                 self._server, zone, sample.present, gone=sample.absent,
@@ -137,12 +138,12 @@ class _Sample:
     """Zones of the same server that answer for some of them."""
 
 
-def _sample(step: Step, zone: str, room: int) -> _Sample:
+def _sample(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
     difference = step.difference(zone)
     if difference is None:
         present, absent = _first_records(step, zone)[:room], []
     else:
-        present = difference.added[:room]
+        present = [line for line in difference.added if not _has_own_ttl(line, own_ttl)][:room]
         staying = set(map(_identity, difference.added))
         gone = [line for line in difference.removed if _identity(line) not in staying]
         absent = gone[: room - len(present)]
@@ -156,6 +157,12 @@ def _identity(line: str) -> tuple[str, str]:
     is changed, not gone."""
     owner, _, record = line.split(" ", 2)
     return owner.lower(), record.lower()
+
+
+def _has_own_ttl(line: str, types: frozenset[str]) -> bool:
+    """Say whether a record, or what it signs, is of one of these types."""
+    kind, _, rdata = line.split(" ", 3)[3].partition(" ")
+    return (rdata.partition(" ")[0] if kind == "RRSIG" else kind) in types
 
 
 def _first_records(step: Step, zone: str) -> list[str]:

@@ -38,9 +38,12 @@ def copy_rows(
         connection.exec_driver_sql(
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {target} (LIKE {quoted}) ON COMMIT DELETE ROWS"
         )
+    columns = ", ".join(
+        connection.dialect.identifier_preparer.format_column(column) for column in table.columns
+    )
     types = [column.type.compile(connection.dialect).split("(")[0] for column in table.columns]
     connection.exec_driver_sql(
-        f"{_COPY}{target} FROM STDIN (FORMAT BINARY)",
+        f"{_COPY}{target} ({columns}) FROM STDIN (FORMAT BINARY)",
         list(rows),
         execution_options={"syncd_types": [name.split(" ")[0].lower() for name in types]},
     )

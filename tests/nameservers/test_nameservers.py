@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Databases, on_every_engine
 from tests.nameservers.bind import running_bind
 from tests.nameservers.knot import running_knot
 from tests.nameservers.nsd import running_nsd
+from tests.nameservers.powerdns import PowerDnsData, running_powerdns
 from tests.nameservers.server import ControlFailed, NameServer
 
 ZONE = """\
@@ -61,5 +63,26 @@ def test_nsd_answers_reloads_refuses_and_comes_back(tmp_path: Path) -> None:
         server.wait_until(lambda: server.serial("example.com.") == 2)
         with pytest.raises(ControlFailed, match="not configured"):
             server.nsd_control("reload", "example.net")
+        _assert_comes_back(server)
+    assert not server.run_folder.exists()
+
+
+@on_every_engine
+def test_powerdns_answers_purges_refuses_and_comes_back(
+    tmp_path: Path, databases: Databases
+) -> None:
+    if databases.server is None:
+        data = PowerDnsData.sqlite(tmp_path)
+    else:
+        data = PowerDnsData.on(databases.server, databases.url(tmp_path, "powerdns"))
+    with running_powerdns(tmp_path, data) as server:
+        assert server.serial("example.com.") is None
+        server.pdnsutil("load-zone", "example.com", str(_write(tmp_path, 1)))
+        server.control("purge", "example.com$")
+        assert server.serial("example.com.") == 1
+        server.pdnsutil("load-zone", "example.com", str(_write(tmp_path, 2)))
+        server.control("purge", "example.com$")
+        with pytest.raises(ControlFailed, match="not found"):
+            server.pdnsutil("delete-zone", "example.net")
         _assert_comes_back(server)
     assert not server.run_folder.exists()
