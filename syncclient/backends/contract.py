@@ -38,6 +38,10 @@ class Capabilities:
     """It answers each zone's SOA; else only records can be asked for."""
     every_type: bool = True
     """It can serve records of every type."""
+    ttls: bool = True
+    """It answers each record with its own TTL."""
+    denials: bool = True
+    """It says with authority that a record is not there."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,11 @@ class Backend(ABC):
     @abstractmethod
     async def explain(self, zone: str) -> str:
         """Return why the server does not answer a zone as it should, in the words of its tools."""
+
+    def provable(self, zone: str, lines: list[str]) -> list[str]:
+        """Return those records, canonical lines of a zone of the step, that the server is to
+        answer as they stand."""
+        return lines
 
     @abstractmethod
     async def roll_back(self, step: Step, zones: list[str]) -> None:
