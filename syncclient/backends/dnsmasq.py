@@ -45,6 +45,7 @@ _STAYING = "staying"
 _SHOWN = 3
 """Records that are named of those that cannot be told."""
 _VERSION_S = 2.0
+_PROBE_S = 0.02
 _FAULTY_FILE = re.compile(r"at line [0-9]+ of (\S+)", re.MULTILINE)
 
 
@@ -143,16 +144,30 @@ class Dnsmasq(ZoneFileBackend):
         return RecordFiles(path, skips=self._settings.unsupported == _SKIP)
 
     async def describe(self) -> str:
-        server = DnsServer.parse(self.server.address)
-        question = dns.message.make_query("version.bind", "TXT", "CH")
         try:
-            answer = await dns.asyncquery.udp(question, server.host, _VERSION_S, server.port)
+            answer = await self._ask_version(_VERSION_S)
         except (OSError, dns.exception.DNSException) as error:
             raise ServerFailed(
                 Stage.CONFIRM.value, f"{self.server.address}: {error}; is dnsmasq running?"
             ) from None
         said = "".join(rdata.to_text().strip('"') for rrset in answer.answer for rdata in rrset)
         return said.replace("dnsmasq-", "dnsmasq ") or "dnsmasq"
+
+    async def _ask_version(self, timeout_s: float) -> dns.message.Message:
+        server = DnsServer.parse(self.server.address)
+        question = dns.message.make_query("version.bind", "TXT", "CH")
+        return await dns.asyncquery.udp(question, server.host, timeout_s, server.port)
+
+    async def _wait_for_answers(self) -> None:
+        """Wait until dnsmasq answers again: a question that it is not there for would be asked
+        again only after a second. Whoever confirms finds out if it never does."""
+        with trio.move_on_after(self.server.confirm_s):
+            while True:
+                try:
+                    await self._ask_version(_PROBE_S)
+                    return
+                except (OSError, dns.exception.DNSException):
+                    await trio.sleep(_PROBE_S)
 
     async def explain(self, zone: str) -> str:
         file = self.files.file(zone)
@@ -237,6 +252,7 @@ class Dnsmasq(ZoneFileBackend):
             raise ServerFailed(
                 Stage.ACTIVATE.value, f"{' '.join(self._settings.restart)}: {said.message}"
             )
+        await self._wait_for_answers()
 
     async def _test(self, *options: str) -> Said:
         command = [self._settings.dnsmasq, "--test", *options]

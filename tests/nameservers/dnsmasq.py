@@ -53,7 +53,9 @@ done
         self.restart_command.write_text(f"""\
 #!/bin/sh
 [ -e {self.folder}/running ] || {{ echo "the service does not run"; exit 1; }}
-kill "$(cat {self.folder}/child)"
+child=$(cat {self.folder}/child)
+kill "$child"
+while kill -0 "$child" 2>/dev/null; do sleep 0.01; done
 """)
         for script in (service, self.restart_command):
             script.chmod(0o755)
