@@ -1,6 +1,6 @@
 """Name servers behind an agent: one file each, behind one contract."""
 
-from syncclient.backends import bind, files, knot, nsd, powerdns
+from syncclient.backends import bind, dnsmasq, files, knot, nsd, powerdns
 from syncclient.backends.contract import (
     Backend,
     Capabilities,
@@ -12,7 +12,7 @@ from syncclient.backends.contract import (
 )
 from syncclient.backends.step import Step, ZoneChange
 
-_KINDS = (bind, files, knot, nsd, powerdns)
+_KINDS = (bind, dnsmasq, files, knot, nsd, powerdns)
 """Each registers itself; the tuple keeps the imports from looking unused."""
 
 __all__ = [

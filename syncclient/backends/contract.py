@@ -40,6 +40,10 @@ class Capabilities:
     """It can serve records of every type."""
     own_ttl: frozenset[str] = frozenset()
     """Types whose records it makes by itself, with a TTL that is not the zone's."""
+    ttls: bool = True
+    """It answers each record with its own TTL."""
+    denials: bool = True
+    """It says with authority that a record is not there."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,11 @@ class Backend(ABC):
     @abstractmethod
     async def explain(self, zone: str) -> str:
         """Return why the server does not answer a zone as it should, in the words of its tools."""
+
+    def provable(self, zone: str, lines: list[str]) -> list[str]:
+        """Return those records, canonical lines of a zone of the step, that the server is to
+        answer as they stand."""
+        return lines
 
     @abstractmethod
     async def roll_back(self, step: Step, zones: list[str]) -> None:

@@ -49,7 +49,7 @@ class NsdSettings:
     """Section [nsd]."""
 
     socket: str = setting(
-        "/run/nsd.ctl",
+        "/run/nsd/nsd.ctl",
         "NSD's control-interface, if it is a local socket: that is the fastest way to it. "
         '"" has nsd_control run instead.',
     )

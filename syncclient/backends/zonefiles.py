@@ -93,16 +93,17 @@ class ZoneFiles:
         with opened_folder(self._new) as folder:
             for version, contents in self._missing(step):
                 flush = written < _FEW_FILES
-                name = self.names.of_zone(version.name)
-                self.write(folder, name, version, contents, flush=flush)
+                self.write_staged(step, folder, version, contents, flush=flush)
                 written += 1
             if written > _FEW_FILES:
                 flush_file_system(folder)
 
-    def write(
-        self, folder: int, name: str, version: Version, contents: Iterator[bytes], *, flush: bool
+    def write_staged(
+        self, step: Step, folder: int, version: Version, contents: Iterator[bytes], *, flush: bool
     ) -> None:
-        """Write one zone into a new file. Raises OSError, StoreError."""
+        """Write one zone into a new file, as the server reads it; one that cannot be written so
+        fails the step. Raises OSError, StoreError."""
+        name = self.names.of_zone(version.name)
         write_zone_file(folder, name, version, contents, flush=flush)
 
     def _missing(self, step: Step) -> Iterator[tuple[Version, Iterator[bytes]]]:

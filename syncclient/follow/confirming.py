@@ -105,10 +105,16 @@ class Confirmer:
                 return
             sample = await trio.to_thread.run_sync(_sample, step, zone, room, own_ttl)
             room -= len(sample.present) + len(sample.absent)
+            capabilities = self._backend.capabilities
             found = await confirm_records(
-                self._server, zone, sample.present, gone=sample.absent,
-                zones_below=sample.zones_below, whole=False,
-            )  # fmt: skip
+                self._server,
+                zone,
+                self._backend.provable(zone, sample.present),
+                gone=sample.absent if capabilities.denials else (),
+                zones_below=sample.zones_below,
+                compare_ttl=capabilities.ttls,
+                whole=False,
+            )
             if not found.proven:
                 said = "; ".join(str(one) for one in found.differences[:_SHOWN])
                 step.fail(zone, Stage.CONFIRM, f"the server does not answer its records: {said}")

@@ -50,3 +50,26 @@ def test_knotd_takes_that_of_knot(tmp_path: Path) -> None:
         ["knotc", "-c", tmp_path / "knot.conf", "conf-check"], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_nsd_takes_that_of_nsd(tmp_path: Path) -> None:
+    text = (EXAMPLES / "nsd" / "nsd.conf").read_text()
+    config = tmp_path / "nsd.conf"
+    config.write_text(text.replace("/run/nsd", str(tmp_path)))
+    tool = shutil.which("nsd-checkconf")
+    assert tool is not None, "nsd is missing"
+    done = subprocess.run([tool, str(config)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    settings = AgentConfig.load(EXAMPLES / "nsd" / "replica.toml").backend_settings
+    assert f"control-interface: {settings.socket}\n" in text
+    assert f'name: "{settings.pattern}"\n' in text
+
+
+def test_dnsmasq_takes_that_of_dnsmasq(tmp_path: Path) -> None:
+    text = (EXAMPLES / "dnsmasq" / "dnsmasq.conf").read_text()
+    config = tmp_path / "dnsmasq.conf"
+    config.write_text(text.replace("/var/lib/syncd/ns2/zones", str(tmp_path)))
+    tool = shutil.which("dnsmasq")
+    assert tool is not None, "dnsmasq-base is missing"
+    done = subprocess.run([tool, "--test", f"--conf-file={config}"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "dnsmasq: syntax check OK.\n")
