@@ -69,16 +69,8 @@ class Bind(FileBackend):
 
     async def explain(self, zone: str) -> str:
         said = await self._rndc(Stage.CONFIRM, "zonestatus", zone)
-        file = self.files.file(zone)
-        if said.status == 0 or not file.exists():
-            return said.message
-        try:
-            checked = await run_tool(
-                self.check_command(zone, file), timeout_s=self.server.tool_s, stage=Stage.CONFIRM
-            )
-        except ToolTimedOut as error:
-            return str(error)
-        return said.message if checked.status == 0 else checked.message
+        refused = None if said.status == 0 else await self.why_never(zone)
+        return refused or said.message
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
         return [self._settings.named_checkzone, "-i", "local", zone, str(file)]

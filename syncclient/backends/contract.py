@@ -132,6 +132,11 @@ class Backend(ABC):
         answer as they stand."""
         return lines
 
+    async def why_never(self, zone: str) -> str | None:
+        """Return why the server will not load a zone as it stands in place, in the words of its
+        tools; None if they have nothing against it."""
+        return None
+
     @abstractmethod
     async def roll_back(self, step: Step, zones: list[str]) -> None:
         """Restore what was of zones of a step that was activated, and have the server load it.

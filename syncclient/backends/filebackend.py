@@ -130,6 +130,14 @@ class ZoneFileBackend(Backend):
         if self.is_refused(said):
             step.fail(zone, Stage.CHECK, self.refusal(said.message))
 
+    async def why_never(self, zone: str) -> str | None:
+        command = self.check_command(zone, self.files.file(zone))
+        try:
+            said = await run_tool(command, timeout_s=self.server.tool_s, stage=Stage.CONFIRM)
+        except ToolTimedOut:
+            return None
+        return self.refusal(said.message) if self.is_refused(said) else None
+
     async def activate(self, step: Step) -> None:
         await trio.to_thread.run_sync(self.files.swap, step)
         loading = Loading(

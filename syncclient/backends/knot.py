@@ -172,7 +172,7 @@ class Knot(FileBackend):
             if loading.lists_differ:
                 await self._change_list(knotd, loading)
         for zone, reason in refused.items():
-            said = await self._check_in_place(zone)
+            said = await self.why_never(zone)
             if said is None:
                 by_file.append(zone)  # somebody has ended the transaction
             else:
@@ -226,19 +226,7 @@ class Knot(FileBackend):
             return f"zone-status: {errors[0][Item.ERROR]}"
         state = {unit.get(Item.TYPE, ""): unit.get(Item.DATA, "") for unit in answer}
         said = f"zone-status: serial {state.get('serial', '-')}, load {state.get('load', '-')}"
-        return await self._check_in_place(zone) or said
-
-    async def _check_in_place(self, zone: str) -> str | None:
-        """Return what the tool has against the file that knotd reads; None if that is nothing."""
-        file = self.files.file(zone)
-        if not file.exists():
-            return f"there is no file {file}"
-        command = self.check_command(zone, file)
-        try:
-            said = await run_tool(command, timeout_s=self.server.tool_s, stage=Stage.CONFIRM)
-        except ToolTimedOut as error:
-            return str(error)
-        return said.message if self.is_refused(said) else None
+        return await self.why_never(zone) or said
 
     def _control(self, stage: Stage) -> AbstractAsyncContextManager[Control]:
         path = Path(self._settings.control)

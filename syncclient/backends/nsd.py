@@ -93,14 +93,8 @@ class Nsd(ZoneFileBackend):
         file = self.files.file(zone)
         if said.startswith("error") or not file.exists():
             return shown(" ".join(said.split()))
-        try:
-            checked = await run_tool(
-                self.check_command(zone, file), timeout_s=self.server.tool_s, stage=Stage.CONFIRM
-            )
-        except ToolTimedOut as error:
-            return str(error)
-        if checked.status != 0:
-            return _without_times(checked.message)
+        if (refused := await self.why_never(zone)) is not None:
+            return refused
         return (
             f"nsd-checkzone finds no fault in {file}: is that what the zonefile of pattern "
             f"{self._settings.pattern} means, and may NSD's user read it?"

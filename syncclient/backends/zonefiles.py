@@ -10,7 +10,6 @@ finished, and what stands in it at the start is put back. All files of the folde
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -77,8 +76,8 @@ class ZoneFiles:
         with _told():
             self.path.mkdir(parents=True, exist_ok=True)
             for folder in (self._new, self._old):
-                shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
+                _empty(folder)
             if step.whole and self._is_right(step):
                 return
             self._write(step)
@@ -124,7 +123,6 @@ class ZoneFiles:
                 for name in self._surplus(step):
                     with suppress(FileNotFoundError):
                         os.rename(name, name, src_dir_fd=folder, dst_dir_fd=old)
-                os.fsync(old)
             os.fsync(folder)
 
     def _surplus(self, step: Step) -> Iterator[str]:
@@ -163,8 +161,12 @@ class ZoneFiles:
         """Forget the way back."""
         with _told():
             for folder in (self._new, self._old):
-                for name in os.listdir(folder):
-                    (folder / name).unlink()
+                _empty(folder)
+
+
+def _empty(folder: Path) -> None:
+    for name in os.listdir(folder):
+        (folder / name).unlink()
 
 
 @contextmanager

@@ -82,8 +82,9 @@ class Applier:
     async def apply(self, goal: View) -> Applied:
         """Bring the server to `goal`. Raises ServerFailed and FileFailed, with all put back."""
         began = time.perf_counter()
-        before = await trio.to_thread.run_sync(view_before, self._store, self.active)
-        step = await self._make_step(goal, before)
+        step, before = await trio.to_thread.run_sync(self._step_from_active, goal)
+        if step is None:
+            step = await self._whole_step(goal)
         touched, self._touched = self._touched, set()
         if step.changes:
             try:
@@ -104,13 +105,15 @@ class Applier:
         took_s = time.perf_counter() - began
         return Applied(active, changed, gone, len(step.failures), took_s)
 
-    async def _make_step(self, goal: View, before: View | None) -> Step:
-        if self.active is not None and before is not None:
-            step = await trio.to_thread.run_sync(
-                step_between, self._store, goal, self.active, before, frozenset(self._touched)
-            )
-            if step is not None:
-                return step
+    def _step_from_active(self, goal: View) -> tuple[Step | None, View | None]:
+        """Return the step from what the server answers, and that view; None where it is not known
+        any more."""
+        before = view_before(self._store, self.active)
+        if self.active is None or before is None:
+            return None, before
+        return step_between(self._store, goal, self.active, before, self._touched), before
+
+    async def _whole_step(self, goal: View) -> Step:
         answered: dict[str, int | None] = {}
         if not self._empty and self._confirmer is not None and self._backend.capabilities.serials:
             zones = await trio.to_thread.run_sync(_serials, goal)

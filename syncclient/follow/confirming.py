@@ -21,6 +21,7 @@ _EXPLAINED = 20
 """Zones, up to how many the tools are asked why."""
 _SILENT = -1
 """A zone of which the server says nothing: no serial, and not that there is none."""
+_A_WHILE_S = 1.0
 _SHOWN = 3
 """Records that are named of those that are not answered."""
 
@@ -51,13 +52,18 @@ class Confirmer:
         """Have the zones fail that the server does not answer as the step has them."""
         if self._backend.capabilities.serials:
             wanted = {name: change.new for name, change in step.changes.items()}
-            for zone, serial in (await self.wait_for(wanted)).items():
+            for zone, serial in (await self.wait_for(wanted, step)).items():
                 step.fail(zone, Stage.CONFIRM, await self._reason(step, zone, serial))
         await self._confirm_records(step)
 
-    async def wait_for(self, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
+    async def wait_for(
+        self, wanted: Mapping[str, int | None], step: Step | None = None
+    ) -> dict[str, int | None]:
         """Wait until the server answers these serials (None: does not have the zone); return what
-        it answers instead for those where it does not, when nothing has changed for too long."""
+        it answers instead for those where it does not, when nothing has changed for too long.
+
+        Zones of `step` fail without waiting for so long where the tools say why they never come.
+        """
         remaining = dict(wanted)
         answers: Mapping[str, int | None] = {}
         wait_s = _FIRST_WAIT_S
@@ -76,6 +82,10 @@ class Confirmer:
                 if not right:
                     break
                 patience.renew()
+            if step is not None and patience.is_low() and len(remaining) <= _EXPLAINED:
+                for zone in await self._fail_hopeless(step, list(remaining)):
+                    del remaining[zone]
+                step = None  # once is enough
             if not remaining:
                 return {}
             if patience.is_over():
@@ -87,6 +97,16 @@ class Confirmer:
                 }
             await trio.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    async def _fail_hopeless(self, step: Step, zones: list[str]) -> list[str]:
+        """Have the zones fail, and return them, that the server's tools say it will not load."""
+        hopeless = []
+        for zone in zones:
+            reason = await self._backend.why_never(zone) if zone in step.coming() else None
+            if reason is not None:
+                step.fail(zone, Stage.CONFIRM, f"the server does not load it: {reason}")
+                hopeless.append(zone)
+        return hopeless
 
     async def _reason(self, step: Step, zone: str, serial: int | None) -> str:
         change = step.changes[zone]
@@ -193,6 +213,10 @@ class _Patience:
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self.renew()
+
+    def is_low(self) -> bool:
+        """Say whether nothing has changed for a while."""
+        return trio.current_time() >= self._end - self._limit_s + _A_WHILE_S
 
     def renew(self) -> None:
         """Something has changed: wait as long as at the beginning."""

@@ -112,6 +112,8 @@ class View:
     def find(self, type_name: str, names: Sequence[str]) -> dict[str, Version]:
         """Return those of the named objects that there are."""
         found: dict[str, Version] = {}
+        if not names:
+            return found
         with self._reading() as connection:
             for at in range(0, len(names), QUERY_DIGESTS):
                 part = names[at : at + QUERY_DIGESTS]
