@@ -367,10 +367,13 @@ def _assert_answers(rig: PowerDnsRig, lines: list[str]) -> None:
 
 
 @on_every_engine
-def test_no_query_is_lost_while_zones_change(rig: PowerDnsRig, replica: Replica) -> None:
+def test_no_query_is_lost_and_no_old_answer_left_while_zones_change(
+    rig: PowerDnsRig, replica: Replica
+) -> None:
     replica.put(1, f"www.{ZONE} 60 IN A 192.0.2.80")
     replica.put(1, zone="b.example.")
     lost: list[str] = []
+    stale: list[int] = []
     asked = 0
     done = threading.Event()
 
@@ -388,6 +391,8 @@ def test_no_query_is_lost_while_zones_change(rig: PowerDnsRig, replica: Replica)
         for serial in range(2, 52):
             last = f"www.{ZONE} 60 IN A 192.0.2.{serial}"
             assert replica.put(serial, last).failed == 0
+            if f"192.0.2.{serial}\n" not in f"{rig.server.query(f'www.{ZONE}', 'A')}\n":
+                stale.append(serial)
         replica.store.remove("zones", "b.example.", author="test")
         assert replica.apply().gone == 1
     finally:
@@ -395,7 +400,7 @@ def test_no_query_is_lost_while_zones_change(rig: PowerDnsRig, replica: Replica)
         asking.join()
     assert asked > 50
     assert lost == []
-    assert "192.0.2.51" in str(rig.server.query(f"www.{ZONE}", "A"))
+    assert stale == []
 
 
 @on_every_engine
