@@ -193,6 +193,10 @@ def secondary_of(work: Path, zones: Sequence[str], primary_port: int, port: int)
     return BindServer(work, port, zones, work / "zones", options, primary_port, notify=False)
 
 
+def notify(primary: Primary, zone: str) -> None:
+    """Nothing is to be done: with `notify-delay 0` the primary tells at once."""
+
+
 def bootstrap(primary: Primary, data: Dataset, work: Path, limit_s: float) -> Figure:
     """From the start of an empty secondary's process until each zone file is on disk."""
     zones = [file.zone for file in data.files()]

@@ -202,6 +202,7 @@ def _change_peer(bench: Bench, data: Dataset, server: str) -> Figure:
                 raise BenchmarkError(
                     f"{server} refuses an update: {dns.rcode.to_text(said.rcode())}"
                 )
+            kind.notify(primary, _EDITED)
             _wait_for_answer(port, _EDITED, serial)
             samples.append(watch.seconds)
         return _of_samples(samples[_WARM_UP:], other.daemon.peak_kib)

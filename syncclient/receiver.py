@@ -18,6 +18,7 @@ from syncd.content.versions import Version, chunk_digest
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import ReplicaBatch, View
+from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
 from syncd.types import data_type
 
 _FEW_CHUNKS = 16
@@ -187,6 +188,7 @@ class DeltaReceiver:
     def __init__(self, batch: ReplicaBatch, view: View) -> None:
         self._batch = batch
         self._view = view
+        self._bodies = HeldBodies(view)
         self._reader = BlockReader()
         self._head: Head | None = None
         self._check: ContentCheck | None = None
@@ -207,11 +209,16 @@ class DeltaReceiver:
     def take(self, block: bytes) -> None:
         """Take one block. Raises VerificationFailed, ProtocolViolation."""
         elements = list(self._reader.read(block))
-        olds = self._find_olds([e for e in elements if isinstance(e, Head)])
+        heads = [element for element in elements if isinstance(element, Head)]
+        olds = self._find_olds(heads)
+        begun = 0
         for element in elements:
             if isinstance(element, bytes):
                 self._take_chunk(element)
             elif isinstance(element, Head):
+                if begun % HELD_OBJECTS == 0:
+                    self._hold(heads[begun : begun + HELD_OBJECTS], olds)
+                begun += 1
                 self._begin(element, olds.get((element.type, element.name)))
             elif isinstance(element, Gone):
                 data_type(element.type)
@@ -224,6 +231,12 @@ class DeltaReceiver:
         """Check that the stream did not end inside an object."""
         if self._head is not None:
             raise ProtocolViolation(f"the delta ends inside {self._head.name}")
+
+    def _hold(self, heads: list[Head], olds: dict[tuple[str, str], Version]) -> None:
+        """Read the chunks of the small objects that come next, as they were."""
+        found = [olds.get((head.type, head.name)) for head in heads]
+        digests = [old.chunk_digests() for old in found if old is not None]
+        self._bodies.hold(d for own in digests if len(own) <= FEW_CHUNKS for d in own)
 
     def _find_olds(self, heads: list[Head]) -> dict[tuple[str, str], Version]:
         found: dict[tuple[str, str], Version] = {}
@@ -263,7 +276,7 @@ class DeltaReceiver:
         kept = self._old[self._position :]
         if coming:
             kept = kept[: coming[0].keep]
-        for body in self._view.bodies_in_order(kept):
+        for body in self._bodies.bodies_in_order(kept):
             self._check.add(decompress(body, MAX_CHUNK_BYTES))
 
     def _advance(self) -> None:
@@ -293,7 +306,7 @@ class DeltaReceiver:
         if shape.drop:
             low, high = dictionary_range(shape.drop, shape.inserted, len(self._inserted))
             begin = self._position + shape.keep
-            dropped = self._view.bodies_in_order(self._old[begin + low : begin + high])
+            dropped = self._bodies.bodies_in_order(self._old[begin + low : begin + high])
             dictionary = b"".join(decompress(old, MAX_CHUNK_BYTES) for old in dropped)
             content = decompress_against(body, dictionary, MAX_CHUNK_BYTES)
             body = compress(content)

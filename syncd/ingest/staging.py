@@ -112,10 +112,12 @@ class Staging:
     def _put(self, group: list[tuple[ZoneSource, Prepared]]) -> None:
         view = self._store.view()
         heads = view.find("zones", [zone.name for _, zone in group])
+        firsts = {head.chunk_digests()[0] for head in heads.values()}
+        bodies = view.bodies(list(firsts)) if firsts else {}
         for source, zone in group:
             head = heads.get(zone.name)
             try:
-                present = None if head is None else Present(head, Content(view, head))
+                present = None if head is None else Present(head, Content(view, head, bodies))
                 settled = ZONES.settle(zone, present)
                 if settled is not None:
                     self._batch.put("zones", settled, head)

@@ -1,6 +1,8 @@
 """A delta as blocks for machines and as lines for people; the same content."""
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from syncd.content.compression import compress_against, decompress
 from syncd.content.messages import Element, Gone, Head
@@ -12,6 +14,7 @@ from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import Change, Store, View
+from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
 from syncd.types import data_type
 
 _LARGE_SPLICE = 512
@@ -32,20 +35,44 @@ def delta_elements(
 
 
 def _elements(changes: Iterator[Change], earlier: View, view: View) -> Iterator[Element]:
-    for change in changes:
-        if change.new is None:
-            assert change.old is not None
-            yield Gone(change.old.type, change.old.name)
-            continue
-        old = [] if change.old is None else change.old.chunk_digests()
-        splices = diff_chunks(old, change.new.chunk_digests())
-        yield _head(change.new, splices)
-        position = 0
-        for splice in splices:
-            position += splice.keep
-            dropped = old[position : position + splice.drop]
-            position += splice.drop
-            yield from _inserted(earlier, view, splice, dropped)
+    olds, news = HeldBodies(earlier), HeldBodies(view)
+    while group := list(islice(changes, HELD_OBJECTS)):
+        spliced = [_spliced(change) for change in group]
+        few = [splices for splices in spliced if _chunks(splices) <= FEW_CHUNKS]
+        olds.hold(digest for splices in few for one in splices for digest in one.dropped)
+        news.hold(digest for splices in few for one in splices for digest in one.splice.insert)
+        for change, splices in zip(group, spliced, strict=True):
+            if change.new is None:
+                assert change.old is not None
+                yield Gone(change.old.type, change.old.name)
+                continue
+            yield _head(change.new, [one.splice for one in splices])
+            for one in splices:
+                yield from _inserted(olds, news, one.splice, one.dropped)
+
+
+class _Spliced(NamedTuple):
+    """A splice, and the chunks that go at its place."""
+
+    splice: Splice
+    dropped: list[bytes]
+
+
+def _spliced(change: Change) -> list[_Spliced]:
+    if change.new is None:
+        return []
+    old = [] if change.old is None else change.old.chunk_digests()
+    found: list[_Spliced] = []
+    position = 0
+    for splice in diff_chunks(old, change.new.chunk_digests()):
+        position += splice.keep
+        found.append(_Spliced(splice, old[position : position + splice.drop]))
+        position += splice.drop
+    return found
+
+
+def _chunks(splices: list[_Spliced]) -> int:
+    return sum(len(one.dropped) + len(one.splice.insert) for one in splices)
 
 
 def _head(new: Version, splices: list[Splice]) -> Head:
@@ -56,7 +83,9 @@ def _head(new: Version, splices: list[Splice]) -> Head:
     )  # fmt: skip
 
 
-def _inserted(earlier: View, view: View, splice: Splice, dropped: list[bytes]) -> Iterator[bytes]:
+def _inserted(
+    earlier: HeldBodies, view: HeldBodies, splice: Splice, dropped: list[bytes]
+) -> Iterator[bytes]:
     """Yield the inserted chunks, compressed with the chunks they replace as dictionary."""
     for at in range(0, len(splice.insert), _LARGE_SPLICE):
         part = splice.insert[at : at + _LARGE_SPLICE]
@@ -85,21 +114,8 @@ def delta_lines(changes: Iterator[Change], since: Token, view: View, store: Stor
         ]
         yield "@" + join_fields([some.type, some.name, *digests])
         if change.new is not None and data_type(some.type).has_lines:
-            old = [] if change.old is None else change.old.chunk_digests()
-            yield from _changed_lines(
-                earlier, view, old, diff_chunks(old, change.new.chunk_digests())
-            )
-
-
-def _changed_lines(
-    earlier: View, view: View, old: list[bytes], splices: list[Splice]
-) -> Iterator[str]:
-    position = 0
-    for splice in splices:
-        position += splice.keep
-        before = _lines(earlier, old[position : position + splice.drop])
-        position += splice.drop
-        yield from diff_lines(before, _lines(view, list(splice.insert)))
+            for splice, dropped in _spliced(change):
+                yield from diff_lines(_lines(earlier, dropped), _lines(view, list(splice.insert)))
 
 
 def _lines(view: View, digests: list[bytes]) -> Iterator[str]:

@@ -7,10 +7,11 @@ whole.
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
@@ -38,6 +39,7 @@ VERSION_COLUMNS = (
     version.c.type, version.c.name, version.c.seq, version.c.mtime, version.c.size, version.c.lines,
     version.c.crc32, version.c.digest, version.c.attributes, version.c.chunks,
 )  # fmt: skip
+NOTHING_READ: Mapping[bytes, bytes] = MappingProxyType({})
 _WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -247,9 +249,13 @@ class View:
 class Content:
     """The content of one version, read as it is asked for (a ContentReader)."""
 
-    def __init__(self, view: View, present: Version) -> None:
+    def __init__(
+        self, view: View, present: Version, bodies: Mapping[bytes, bytes] = NOTHING_READ
+    ) -> None:
+        """`bodies` are chunks, as they are stored, that were read already."""
         self._view = view
         self._version = present
+        self._bodies = bodies
         self._digests = present.chunk_digests()
 
     def __len__(self) -> int:
@@ -258,7 +264,8 @@ class Content:
     def chunk(self, index: int) -> bytes:
         """Return the bytes of one chunk."""
         digest = self._digests[index]
-        return decompress(self._view.bodies([digest])[digest], MAX_CHUNK_BYTES)
+        body = self._bodies.get(digest) or self._view.bodies([digest])[digest]
+        return decompress(body, MAX_CHUNK_BYTES)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of all chunks, in order."""
