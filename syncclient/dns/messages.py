@@ -46,6 +46,10 @@ class Record(NamedTuple):
     length: int
 
 
+Sections = tuple[list[Record], list[Record], list[Record]]
+"""The records of answer, authority and additional section."""
+
+
 class Answer(NamedTuple):
     """A reply to one question: its header, and where its records begin."""
 
