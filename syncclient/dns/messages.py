@@ -61,11 +61,11 @@ class Answer(NamedTuple):
     """Records in the answer, authority and additional sections."""
     start: int
 
-    def sections(self) -> tuple[list[Record], list[Record], list[Record]]:
+    def sections(self) -> Sections:
         """Return the records of answer, authority and additional section. Raises MessageError."""
         at = self.start
         found: list[list[Record]] = []
-        asked = self.question[:-4]
+        asked = self._name_behind_the_header()
         for count in self.counts:
             records, at = read_records(self.message, at, count, asked)
             found.append(records)
@@ -73,7 +73,11 @@ class Answer(NamedTuple):
 
     def answers(self) -> list[Record]:
         """Return the records of the answer section alone. Raises MessageError."""
-        return read_records(self.message, self.start, self.counts[0], self.question[:-4])[0]
+        asked = self._name_behind_the_header()
+        return read_records(self.message, self.start, self.counts[0], asked)[0]
+
+    def _name_behind_the_header(self) -> bytes:
+        return self.question[:-4] if self.start > HEADER_BYTES else b""
 
 
 def question(name: bytes, rdtype: int) -> bytes:
@@ -159,12 +163,12 @@ def read_name(message: bytes, at: int) -> tuple[bytes, int]:
 def read_records(message: bytes, at: int, count: int, asked: bytes) -> tuple[list[Record], int]:
     """Return `count` records from an offset on, and where they end. Raises MessageError.
 
-    `asked` is the name in the question, as it was asked.
+    `asked` is the name in the question, as it was asked; empty if the message does not repeat it.
     """
     records: list[Record] = []
     first = asked.lower()
     for _ in range(count):
-        if message[at : at + 2] == _FIRST_NAME:
+        if first and message[at : at + 2] == _FIRST_NAME:
             owner, at = first, at + 2
         else:
             owner, at = read_name(message, at)

@@ -1,5 +1,7 @@
 """Messages built and read by hand, beside dnspython's."""
 
+import struct
+
 import dns.flags
 import dns.message
 import dns.name
@@ -203,3 +205,12 @@ def test_a_name_may_lead_from_pointer_to_pointer_but_not_all_through_a_message()
     assert read_name(chain, farthest) == (b"\0", farthest + 2)
     with pytest.raises(MessageError, match="too many pointers"):
         read_name(chain, farthest + 2)
+
+
+def test_an_answer_that_does_not_repeat_the_question_has_no_name_of_it_to_point_at() -> None:
+    asked = question(b"\3www\0", TYPE_CODES["A"])
+    header = struct.pack("!6H", 1, 0x8403, 0, 0, 2, 0)
+    root = b"\0" + struct.pack("!HHIH", TYPE_CODES["TXT"], 1, 60, 0)
+    answer = read_answer(header + root + b"\xc0\x0c" + root[1:], asked)
+    assert answer is not None
+    assert [record.owner for record in answer.sections()[1]] == [b"\0", b"\0"]
