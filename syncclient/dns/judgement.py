@@ -61,7 +61,10 @@ def judge(rrset: Rrset, answer: Answer, *, compare_ttl: bool = True) -> Finding:
 
 def _upper_rcode(additional: Iterable[Record]) -> int:
     """Return the bits of the RCODE that have no room in the header (RFC 6891 section 6.1.3)."""
-    return next((record.ttl >> 24 << 4 for record in additional if record.type == OPT), 0)
+    for record in additional:
+        if record.type == OPT:
+            return record.ttl >> 24 << 4
+    return 0
 
 
 def _judge_answer(rrset: Rrset, message: bytes, sections: Sections, compare_ttl: bool) -> Finding:
