@@ -8,7 +8,7 @@ DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-o
   postgresql mariadb-server strace systemd citadel-client libnet-citadel-perl \
   nsd pdns-server pdns-backend-sqlite3 pdns-backend-pgsql pdns-backend-mysql dnsmasq-base
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch texts
+FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch answer transfer texts
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help demo test check lint types layers unit readme fuzz simulate bench packages clean

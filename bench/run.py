@@ -19,13 +19,14 @@ from pathlib import Path
 from bench.databases import bootstraps
 from bench.figures import FIGURES as FIGURES_OF_PEERS
 from bench.figures import SIDES, Bench
+from bench.lost_queries import FIGURES as FIGURES_OF_LOSSES
 from bench.measure import BenchmarkError
 from bench.serving import FIGURES as FIGURES_OF_SERVERS
 from bench.table import Row, table
 
 # Memory comes last: it is that of all figures before it.
 _LAST = "peak-memory"
-FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS, **FIGURES_OF_SERVERS}
+FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS, **FIGURES_OF_SERVERS, **FIGURES_OF_LOSSES}
 FIGURES[_LAST] = FIGURES.pop(_LAST)
 
 

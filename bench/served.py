@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
-from bench import bind, knot
+from bench import bind, knot, nsd, powerdns
 from bench.daemon import Daemon
 from bench.measure import BenchmarkError, free_port
 from bench.ours import PASSWORD, Source, program
@@ -138,4 +138,55 @@ class ServedKnot(Served):
         self._knotd.stop()
 
 
-KINDS: dict[str, type[Served]] = {kind.name: kind for kind in (ServedBind, ServedKnot)}
+class ServedNsd(Served):
+    """NSD behind an agent."""
+
+    name = nsd.NAME
+
+    def __init__(self, work: Path, source: Source) -> None:
+        super().__init__(work, source)
+        self._nsd = nsd.NsdServer(work / "nsd", self.port, self._folder / "zones")
+
+    @property
+    def server(self) -> Daemon:
+        return self._nsd.daemon
+
+    def section(self) -> str:
+        return f'[nsd]\nsocket = "{self._nsd.socket}"\n'
+
+    def start_server(self) -> None:
+        self._nsd.start()
+
+    def stop_server(self) -> None:
+        self._nsd.stop()
+
+
+class ServedPowerDns(Served):
+    """PowerDNS on SQLite behind an agent."""
+
+    name = powerdns.NAME
+
+    def __init__(self, work: Path, source: Source) -> None:
+        super().__init__(work, source)
+        self._pdns = powerdns.PowerDnsServer(work / "pdns", self.port)
+
+    @property
+    def server(self) -> Daemon:
+        return self._pdns.daemon
+
+    def section(self) -> str:
+        return (
+            f'[powerdns]\ndatabase = "{self._pdns.database}"\n'
+            f'control_socket = "{self._pdns.control_socket}"\n'
+        )
+
+    def start_server(self) -> None:
+        self._pdns.start()
+
+    def stop_server(self) -> None:
+        self._pdns.stop()
+
+
+KINDS: dict[str, type[Served]] = {
+    kind.name: kind for kind in (ServedBind, ServedKnot, ServedNsd, ServedPowerDns)
+}

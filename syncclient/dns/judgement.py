@@ -19,11 +19,13 @@ from syncclient.dns.messages import (
     NS,
     NSEC,
     NXDOMAIN,
+    OPT,
     RCODES,
     RRSIG,
     Answer,
     MessageError,
     Record,
+    Sections,
 )
 from syncd.content.zone.lexer import RecordError
 from syncd.content.zone.names import MAX_LABEL_BYTES, MAX_NAME_BYTES, name_text, name_wire
@@ -44,21 +46,32 @@ Finding = str | Unseen | Rrset | None
 
 def judge(rrset: Rrset, answer: Answer, *, compare_ttl: bool = True) -> Finding:
     """Compare what was answered to the question for an RRset with what should be."""
-    if answer.rcode not in (NOERROR, NXDOMAIN):
-        return RCODES.get(answer.rcode, f"RCODE {answer.rcode}")
+    rcode = answer.rcode
     try:
-        if not answer.authoritative:
-            return _judge_referral(rrset, answer, compare_ttl)
-        return _judge_answer(rrset, answer, compare_ttl)
+        sections = answer.sections()
+        rcode |= _upper_rcode(sections[2])
+        if rcode in (NOERROR, NXDOMAIN):
+            judged = _judge_answer if answer.authoritative else _judge_referral
+            return judged(rrset, answer.message, sections, compare_ttl)
     except MessageError as error:
-        return f"the answer cannot be read: {error}"
+        if rcode in (NOERROR, NXDOMAIN):
+            return f"the answer cannot be read: {error}"
+    return RCODES.get(rcode, f"RCODE {rcode}")
 
 
-def _judge_answer(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
-    records = answer.sections()[1] if rrset.asked else answer.answers()
+def _upper_rcode(additional: Iterable[Record]) -> int:
+    """Return the bits of the RCODE that have no room in the header (RFC 6891 section 6.1.3)."""
+    for record in additional:
+        if record.type == OPT:
+            return record.ttl >> 24 << 4
+    return 0
+
+
+def _judge_answer(rrset: Rrset, message: bytes, sections: Sections, compare_ttl: bool) -> Finding:
+    records = sections[1] if rrset.asked else sections[0]
     if rrset.gone:
-        return _judge_gone(rrset, records, answer.message)
-    finding = _compare(rrset, records, answer.message, compare_ttl)
+        return _judge_gone(rrset, records, message)
+    finding = _compare(rrset, records, message, compare_ttl)
     if not isinstance(finding, str):
         return finding
     if rrset.asked and not any(r.type == NSEC and r.owner == rrset.name.lower() for r in records):
@@ -74,26 +87,26 @@ def _judge_answer(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
     return finding
 
 
-def _judge_referral(rrset: Rrset, answer: Answer, compare_ttl: bool) -> Finding:
-    _, authority, additional = answer.sections()
+def _judge_referral(rrset: Rrset, message: bytes, sections: Sections, compare_ttl: bool) -> Finding:
+    _, authority, additional = sections
     name = rrset.name.lower()
     cut = next((record.owner for record in authority if record.type == NS), None)
     apex = name_wire(rrset.zone, b"").lower()
     if cut is None or cut == apex or not (is_below(name, cut) and is_below(cut, apex)):
         return "not authoritative"
     if rrset.gone:
-        return _judge_gone(rrset, [*authority, *additional], answer.message)
+        return _judge_gone(rrset, [*authority, *additional], message)
     if rrset.place is Place.INSIDE or (rrset.type == DS and name == cut):
         return f"is answered with a referral to {name_text(cut)}"
     if rrset.type == NS and name == cut:
-        return _compare(rrset, authority, answer.message, compare_ttl)
+        return _compare(rrset, authority, message, compare_ttl)
     if rrset.type in _ADDRESSES:
         held, nothing = additional, Unseen.GLUE
     else:
         held, nothing = authority, Unseen.HIDDEN
     if not any(record.owner == name and record.type == rrset.type for record in held):
         return _from_behind(rrset) if rrset.type == NSEC else nothing
-    return _compare(rrset, held, answer.message, compare_ttl)
+    return _compare(rrset, held, message, compare_ttl)
 
 
 def _from_behind(rrset: Rrset) -> Rrset | Unseen:

@@ -10,7 +10,7 @@ from syncd.content.buckets import buckets_text, parse_buckets
 from syncd.content.fleet import ServerRow
 from syncd.content.reports import ServerReport
 from syncd.content.tokens import Token
-from syncd.errors import ProtocolViolation, Refused
+from syncd.errors import ConfigError, ProtocolViolation, Refused
 from syncd.protocol.fields import (
     join_fields,
     number_argument,
@@ -104,7 +104,7 @@ def _check(data: bytes) -> None:
     for check in _CHECKS:
         try:
             check(text)
-        except (Refused, ProtocolViolation):
+        except (ConfigError, Refused, ProtocolViolation):
             continue
 
 

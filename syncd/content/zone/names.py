@@ -14,6 +14,9 @@ from syncd.content.zone.lexer import RecordError
 
 MAX_NAME_BYTES = 255
 MAX_LABEL_BYTES = 63
+MAX_NAME_POINTERS = 127
+"""A compressed name has use for one pointer a label; without a bound on them each name of a
+message could go through the whole of it."""
 
 _SOA, _SIG, _RRSIG = 6, 24, 46
 _END = "\0\0"

@@ -2,7 +2,8 @@
 
 A zone of some 100,000 records comes in a few thousand messages, so the common types are read here
 without a detour; names are looked up by where they stand, as compression repeats them. Whatever a
-message says, reading it ends: pointers lead backwards only, and nothing is read beyond its end.
+message says, reading it ends, and soon: pointers lead backwards only, a name has few of them, and
+nothing is read beyond the message's end.
 """
 
 import struct
@@ -11,7 +12,12 @@ from dataclasses import dataclass
 from socket import AF_INET6, inet_ntoa, inet_ntop
 
 from syncd.content.zone.lexer import RecordError
-from syncd.content.zone.names import MAX_LABEL_BYTES, MAX_NAME_BYTES, name_text
+from syncd.content.zone.names import (
+    MAX_LABEL_BYTES,
+    MAX_NAME_BYTES,
+    MAX_NAME_POINTERS,
+    name_text,
+)
 from syncd.content.zone.rdata import rdata_text
 from syncd.content.zone.record_types import TYPE_CODES, type_name
 
@@ -192,7 +198,7 @@ class Message:
         """Return a name's octets written out, and where what follows it begins."""
         wire, size = self.wire, len(self.wire)
         labels: list[bytes] = []
-        total, lowest, end = 1, at, None
+        total, pointers, lowest, end = 1, 0, at, None
         while True:
             if at >= size:
                 raise _ends_early()
@@ -208,6 +214,9 @@ class Message:
                 if at >= lowest:
                     raise BadMessageError("a compressed name that does not lead backwards")
                 lowest = at
+                pointers += 1
+                if pointers > MAX_NAME_POINTERS:
+                    raise BadMessageError(f"a name of more than {MAX_NAME_POINTERS} pointers")
                 continue
             if length > MAX_LABEL_BYTES:
                 raise BadMessageError("a name with a label of an unknown kind")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.content.zone.lexer import RecordError, lex_record
-from syncd.content.zone.names import name_wire, owner_key, qualify
+from syncd.content.zone.names import MAX_NAME_POINTERS, name_wire, owner_key, qualify
 from syncd.content.zone.rdata import canonical_rdata
 from syncd.content.zone.record_types import type_number
 from syncd.content.zone.wire import Message
@@ -188,13 +188,17 @@ def test_any_octets_are_records_or_an_error(tail: bytes) -> None:
         line.encode("ascii")
 
 
-def test_a_chain_of_pointers_is_followed_to_its_end() -> None:
-    """As many as a message can hold, each to the one before, and the first to the root."""
+@pytest.mark.parametrize("count", [MAX_NAME_POINTERS, MAX_NAME_POINTERS + 1])
+def test_a_chain_of_pointers_is_followed_as_far_as_a_name_has_use_for_it(count: int) -> None:
+    """Each leads to the one before, and the first to the root."""
     start = len(header(1)) + 11
-    count = (0x4000 - start) // 2
     chain = b"\0\0" + b"".join(
         (0xC000 | start + 2 * number).to_bytes(2, "big") for number in range(count - 1)
     )
     last = (0xC000 | start + 2 * (count - 1)).to_bytes(2, "big")
     wire = header(101) + record(b"\0", 10, chain) + record(last, 1, b"\1\2\3\4") * 100
-    assert lines_of(wire)[1:] == [". 60 IN A 1.2.3.4"] * 100
+    if count > MAX_NAME_POINTERS:
+        with pytest.raises(RecordError, match="more than 127 pointers"):
+            lines_of(wire)
+    else:
+        assert lines_of(wire)[1:] == [". 60 IN A 1.2.3.4"] * 100

@@ -1,5 +1,7 @@
 """Messages built and read by hand, beside dnspython's."""
 
+import struct
+
 import dns.flags
 import dns.message
 import dns.name
@@ -22,6 +24,7 @@ from syncclient.dns.messages import (
     soa_serial,
 )
 from syncd.content.zone.lexer import lex_record
+from syncd.content.zone.names import MAX_NAME_POINTERS
 from syncd.content.zone.rdata import rdata_wire
 from syncd.content.zone.record_types import TYPE_CODES
 
@@ -192,3 +195,22 @@ def test_records_end_where_the_message_ends() -> None:
 def test_a_pointer_that_leads_nowhere_new_is_refused(message: bytes, at: int) -> None:
     with pytest.raises(MessageError, match="points forward"):
         read_name(message, at)
+
+
+def test_a_name_may_lead_from_pointer_to_pointer_but_not_all_through_a_message() -> None:
+    chain = b"\0\0" + b"".join(
+        (0xC000 | 2 * number).to_bytes(2, "big") for number in range(MAX_NAME_POINTERS + 1)
+    )
+    farthest = 2 * MAX_NAME_POINTERS
+    assert read_name(chain, farthest) == (b"\0", farthest + 2)
+    with pytest.raises(MessageError, match="too many pointers"):
+        read_name(chain, farthest + 2)
+
+
+def test_an_answer_that_does_not_repeat_the_question_has_no_name_of_it_to_point_at() -> None:
+    asked = question(b"\3www\0", TYPE_CODES["A"])
+    header = struct.pack("!6H", 1, 0x8403, 0, 0, 2, 0)
+    root = b"\0" + struct.pack("!HHIH", TYPE_CODES["TXT"], 1, 60, 0)
+    answer = read_answer(header + root + b"\xc0\x0c" + root[1:], asked)
+    assert answer is not None
+    assert [record.owner for record in answer.sections()[1]] == [b"\0", b"\0"]
