@@ -72,7 +72,10 @@ def _row(server: str, outcome: Outcome) -> Row:
         reasons = dict(sorted(outcome.wrong.items(), key=lambda item: -item[1])[:3])
         words = [f"{count:,} {reason:.60}" for reason, count in reasons.items()]
         if outcome.unanswered:
-            words.append(f"{outcome.unanswered:,} not answered in {ANSWER_S:.0f} s")
+            words.append(
+                f"{outcome.unanswered:,} not answered in {ANSWER_S:.0f} s, with "
+                f"{outcome.server_drops:,} that found the server's buffer full"
+            )
         said += f" ({', '.join(words)})"
     label = f"queries lost in {CHANGES} changes, {server} behind"
     return Row(label, said, "", "", None, "none", outcome.lost == 0)

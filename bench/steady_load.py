@@ -33,7 +33,8 @@ _SOCKETS = 8
 _RECEIVE_BYTES = 4 << 20
 _TURN_S = 0.002
 _BURST = 64
-"""Questions sent in one turn, at most: what could not be sent in time follows bit by bit."""
+"""Questions sent in one turn, at most. What could not be sent in time, as this process was kept
+from running, is not sent at all: all at once it would not fit into a server's receive buffer."""
 _EDNS_BYTES = 1232
 _HEAD_LINES = 3  # SOA, NS, NS; an SOA changes with every change
 _EVERY = 100
@@ -106,9 +107,9 @@ class _Asker:
                 self._udp.send(message)
                 return
             except ConnectionRefusedError:
-                outcome.refused += 1  # of an earlier question; this one was not sent yet
+                outcome.refused += 1  # an earlier question; this one was not sent yet
 
-    def receive(self) -> Iterator[tuple[float, Rrset, bytes]]:
+    def receive(self, outcome: Outcome) -> Iterator[tuple[float, Rrset, bytes]]:
         """Yield what has come: the seconds that it took, what was asked for, and the answer."""
         while True:
             try:
@@ -116,7 +117,8 @@ class _Asker:
             except BlockingIOError:
                 return
             except ConnectionRefusedError:
-                continue  # counted when the next question is sent, or as unanswered
+                outcome.refused += 1
+                continue
             found = self.waiting.pop(int.from_bytes(message[:2], "big"), None)
             if found is not None:
                 yield time.monotonic() - found[0], found[1], message
@@ -143,19 +145,20 @@ def run(rrsets: list[Rrset], port: int, rate: int, until: int) -> Outcome:
         askers = [_Asker(port) for _ in range(_SOCKETS)]
         for asker in askers:
             stack.callback(asker.close)
-        began = turn = time.monotonic()
+        began = turn = due_at = time.monotonic()
         while not ended or any(asker.waiting for asker in askers):
             now = time.monotonic()
             outcome.longest_turn_s = max(outcome.longest_turn_s, now - turn)
             turn = now
-            due = 0 if ended else min(_BURST, int((now - began) * rate) - outcome.asked)
-            for _ in range(due):
+            due_at = max(due_at, now - _BURST / rate)
+            while due_at <= now and not ended:
+                due_at += 1 / rate
                 askers[outcome.asked % _SOCKETS].ask(upcoming[0], outcome)
                 if outcome.asked == 1:
                     print(ASKING, flush=True)
                 upcoming.rotate(-1)
             for asker in askers:
-                for seconds, rrset, message in asker.receive():
+                for seconds, rrset, message in asker.receive(outcome):
                     outcome.slowest_s = max(outcome.slowest_s, seconds)
                     finding = _finding(rrset, message)
                     if finding is None:
