@@ -275,6 +275,13 @@ def test_watch_tells_of_commits_whoever_makes_them(
     assert watcher.is_silent(0.4)
 
 
+def line_of_block(watcher: LineClient) -> str:
+    """Return the line before the first block; what was put before may be told of before it."""
+    while (line := watcher.line()).startswith("902 "):
+        pass
+    return line
+
+
 def test_commits_that_come_close_together_are_told_of_once(
     connect: Connect, source_store: Store
 ) -> None:
@@ -283,7 +290,7 @@ def test_commits_that_come_close_together_are_told_of_once(
     watcher.ask("ASYN 1")
     watcher.ask("SYNC zones|watch")
     watcher.send("SYNC files|get|large")
-    first = watcher.line()
+    first = line_of_block(watcher)
     for number in range(5):
         alice.put_bytes("SYNC files|put|a", b"%d" % number)
     watcher.read(int(first.split(" ")[1]))
@@ -306,7 +313,7 @@ def test_who_does_not_want_notices_any_more_gets_none_that_was_still_to_be_sent(
     watcher.ask("ASYN 1")
     watcher.ask("SYNC zones|watch")
     watcher.send("SYNC files|get|large", last)
-    first = watcher.line()
+    first = line_of_block(watcher)
     alice.put_bytes("SYNC files|put|a", b"x")
     watcher.read(int(first.split(" ")[1]))
     watcher.blocks()
