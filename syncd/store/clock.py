@@ -54,10 +54,13 @@ _COLUMNS = (
     clock.c.frozen_until, clock.c.frozen_for, clock.c.source, clock.c.types,
 )  # fmt: skip
 
+_READ = select(*_COLUMNS)
+"""Made once, as every read of anything ends with it."""
+
 
 def read_clock(connection: Connection) -> Clock:
     """Return the clock. Raises StoreError for a database without one."""
-    return _only(connection.execute(select(*_COLUMNS)).one_or_none())
+    return _only(connection.execute(_READ).one_or_none())
 
 
 def lock_clock(connection: Connection) -> Clock:
@@ -65,7 +68,7 @@ def lock_clock(connection: Connection) -> Clock:
 
     On SQLite the whole database is locked since the transaction began.
     """
-    return _only(connection.execute(select(*_COLUMNS).with_for_update()).one_or_none())
+    return _only(connection.execute(_READ.with_for_update()).one_or_none())
 
 
 def _only(row: Any) -> Clock:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Select, and_, select
+from sqlalchemy import BindParameter, Engine, Select, and_, bindparam, select
 
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
@@ -30,7 +30,7 @@ def check_token(engine: Engine, token: Token) -> None:
             raise TokenLost(f"{token} is of another history than {present.token}")
         if token.seq < present.floor:
             raise TokenLost(f"{token} is below the floor, {present.floor}")
-        known = connection.execute(select(commit.c.seq).where(commit.c.seq == token.seq)).scalar()
+        known = connection.execute(_COMMIT, {"seq": token.seq}).scalar()
         if known is None:
             raise TokenLost(f"{token} is no commit that this store has stood at")
 
@@ -51,34 +51,13 @@ def changes(engine: Engine, since: Token, view: View, types: Sequence[str]) -> I
 
 
 def _gone(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    later = version.alias("later")
-    statement = (
-        select(*VERSION_COLUMNS)
-        .select_from(
-            version.outerjoin(
-                later,
-                and_(
-                    later.c.type == version.c.type,
-                    later.c.name == version.c.name,
-                    live_at(view.token.seq, later),
-                ),
-            )
-        )
-        .where(
-            version.c.until > since.seq,
-            version.c.until <= view.token.seq,
-            version.c.seq <= since.seq,
-            later.c.seq.is_(None),
-        )
-    )
-    for page in _pages(engine, statement, types):
+    for page in _pages(engine, _GONE, since, view, types):
         yield from (Change(old, None) for old in page)
 
 
 def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    statement = select(*VERSION_COLUMNS).where(version.c.seq > since.seq, live_at(view.token.seq))
     earlier = View(engine, since)
-    for page in _pages(engine, statement, types):
+    for page in _pages(engine, _CHANGED, since, view, types):
         olds: dict[tuple[str, str], Version] = {}
         for kind in {new.type for new in page}:
             names = [new.name for new in page if new.type == kind]
@@ -87,30 +66,77 @@ def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> 
 
 
 def _pages(
-    engine: Engine, statement: Select[Any], types: Sequence[str]
+    engine: Engine, found: "_Found", since: Token, view: View, types: Sequence[str]
 ) -> Iterator[Sequence[Version]]:
-    """Yield what a statement selects in the order of type and name, some at a time.
+    """Yield what is found in the order of type and name, some at a time.
 
     A few changes are found by their commits, all of them at once; many in the order of the names,
     so that no page reads again what the pages before have read.
     """
+    between = {"since": since.seq, "seq": view.token.seq, "rows": PAGE_ROWS}
     with engine.connect() as connection:
-        few = connection.execute(statement.limit(PAGE_ROWS)).all()
+        few = connection.execute(found.few, between).all()
     if len(few) < PAGE_ROWS:
-        found = [as_version(row) for row in few if row.type in types]
-        yield sorted(found, key=lambda present: (present.type, present.name))
+        versions = [as_version(row) for row in few if row.type in types]
+        yield sorted(versions, key=lambda present: (present.type, present.name))
         return
     for kind in sorted(types):
         behind = ""
         while True:
-            page_statement = (
-                statement.where(version.c.type == kind, version.c.name > behind)
-                .order_by(version.c.name)
-                .limit(PAGE_ROWS)
-            )
             with engine.connect() as connection:
-                page = [as_version(row) for row in connection.execute(page_statement).all()]
+                rows = connection.execute(found.page, {**between, "kind": kind, "behind": behind})
+                page = [as_version(row) for row in rows.all()]
             yield page
             if len(page) < PAGE_ROWS:
                 break
             behind = page[-1].name
+
+
+_SINCE: BindParameter[int] = bindparam("since")
+_SEQ: BindParameter[int] = bindparam("seq")
+_ROWS: BindParameter[int] = bindparam("rows")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A statement for versions between two commits, `since` and `seq`, made once for both ways of
+    paging."""
+
+    few: Select[Any]
+    page: Select[Any]
+
+    @classmethod
+    def by(cls, statement: Select[Any]) -> "_Found":
+        """Return the two statements."""
+        page = (
+            statement.where(
+                version.c.type == bindparam("kind"), version.c.name > bindparam("behind")
+            )
+            .order_by(version.c.name)
+            .limit(_ROWS)
+        )
+        return cls(statement.limit(_ROWS), page)
+
+
+_LATER = version.alias("later")
+_COMMIT = select(commit.c.seq).where(commit.c.seq == _SEQ)
+_GONE = _Found.by(
+    select(*VERSION_COLUMNS)
+    .select_from(
+        version.outerjoin(
+            _LATER,
+            and_(
+                _LATER.c.type == version.c.type,
+                _LATER.c.name == version.c.name,
+                live_at(_SEQ, _LATER),
+            ),
+        )
+    )
+    .where(
+        version.c.until > _SINCE,
+        version.c.until <= _SEQ,
+        version.c.seq <= _SINCE,
+        _LATER.c.seq.is_(None),
+    )
+)
+_CHANGED = _Found.by(select(*VERSION_COLUMNS).where(version.c.seq > _SINCE, live_at(_SEQ)))

@@ -14,7 +14,16 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    or_,
+    select,
+)
 
 from syncd.content.compression import decompress
 from syncd.content.tokens import Token
@@ -41,6 +50,22 @@ VERSION_COLUMNS = (
 )  # fmt: skip
 NOTHING_READ: Mapping[bytes, bytes] = MappingProxyType({})
 _WILDCARDS = re.compile(r"[*?\[]")
+
+
+def live_at(seq: int | BindParameter[int], table: Any = version) -> ColumnElement[bool]:
+    """Say which versions make up the view at a commit."""
+    return and_(table.c.seq <= seq, or_(table.c.until.is_(None), table.c.until > seq))
+
+
+# Made once: making a statement costs as much as running it.
+_FIND = select(*VERSION_COLUMNS).where(
+    version.c.type == bindparam("kind"),
+    live_at(bindparam("seq")),
+    version.c.name.in_(bindparam("names", expanding=True)),
+)
+_BODIES = select(chunk.c.digest, chunk.c.body).where(
+    chunk.c.digest.in_(bindparam("digests", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +100,6 @@ class View:
                 raise ViewGone(
                     f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"
                 )
-
-    def _live(self, types: Sequence[str]) -> ColumnElement[bool]:
-        return and_(version.c.type.in_(types), live_at(self.token.seq))
 
     def versions(
         self,
@@ -119,11 +141,8 @@ class View:
         with self._reading() as connection:
             for at in range(0, len(names), QUERY_DIGESTS):
                 part = names[at : at + QUERY_DIGESTS]
-                rows = connection.execute(
-                    select(*VERSION_COLUMNS).where(
-                        self._live([type_name]), version.c.name.in_(part)
-                    )
-                )
+                wanted = {"kind": type_name, "names": part, "seq": self.token.seq}
+                rows = connection.execute(_FIND, wanted)
                 found |= {row.name: as_version(row) for row in rows}
         return found
 
@@ -138,9 +157,7 @@ class View:
         with self._reading() as connection:
             for at in range(0, len(digests), QUERY_DIGESTS):
                 part = digests[at : at + QUERY_DIGESTS]
-                rows = connection.execute(
-                    select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(part))
-                )
+                rows = connection.execute(_BODIES, {"digests": part})
                 found.update((digest, body) for digest, body in rows.all())
         for digest in digests:
             if digest not in found:
@@ -275,8 +292,3 @@ class Content:
 def as_version(row: Any) -> Version:
     """Return the version of a row of VERSION_COLUMNS."""
     return Version(*row)
-
-
-def live_at(seq: int, table: Any = version) -> ColumnElement[bool]:
-    """Say which versions make up the view at a commit."""
-    return and_(table.c.seq <= seq, or_(table.c.until.is_(None), table.c.until > seq))

@@ -196,13 +196,13 @@ def test_a_token_that_gc_passes_during_the_delta_is_followed_by_a_repair(
     """The chunks that the delta's are compressed against are gone in the middle of it."""
     put(source, "large", *(random.Random(at).randbytes(4000) for at in range(1, 41)))
     put(source, "f05", b"changed")
-    head = deltas._head
+    spliced = deltas._spliced
 
     def with_gc(*arguments: Any) -> Any:
         source.collect(keep_seq=source.clock().seq)
-        return head(*arguments)
+        return spliced(*arguments)
 
-    monkeypatch.setattr(deltas, "_head", with_gc)
+    monkeypatch.setattr(deltas, "_spliced", with_gc)
     assert synchronise(source, replica).path is SyncPath.REPAIR
     assert_same(replica, source)
 
