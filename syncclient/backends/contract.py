@@ -15,7 +15,7 @@ when the process died, `recover` undoes.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -131,6 +131,10 @@ class Backend(ABC):
         """Return those records, canonical lines of a zone of the step, that the server is to
         answer as they stand."""
         return lines
+
+    async def nudge(self, zones: Collection[str]) -> None:
+        """Do what may help a server that still answers as it did. Raises ServerFailed."""
+        return
 
     async def why_never(self, zone: str) -> str | None:
         """Return why the server will not load a zone as it stands in place, in the words of its

@@ -15,6 +15,8 @@ from syncclient.dns import DnsServer, ask_serials, confirm_records
 from syncd.errors import ConnectionFailed, ServerFailed
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.001, 0.25
+_NUDGE_AFTER_S = 0.03
+"""From waits of this length on the server is reminded each time."""
 _PROBED = 16
 """Zones that are asked first, of many: as long as none of them is right, the rest is left alone."""
 _EXPLAINED = 20
@@ -96,6 +98,8 @@ class Confirmer:
                     if answers.get(zone, _SILENT) != serial
                 }
             await trio.sleep(wait_s)
+            if wait_s > _NUDGE_AFTER_S:
+                await self._backend.nudge(remaining)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     async def _fail_hopeless(self, step: Step, zones: list[str]) -> list[str]:

@@ -82,6 +82,10 @@ class PowerDns(Backend):
             log.warning("not_rolled_back_yet", zones=len(zones), reason=error)
         return zones
 
+    async def nudge(self, zones: Collection[str]) -> None:
+        """Purge again: a question that was on its way at the commit has put back the old answer."""
+        await self._control.purge(Stage.CONFIRM, zones)
+
     async def explain(self, zone: str) -> str:
         def look() -> Domain | None:
             with self._database.reading(Stage.CONFIRM) as connection:
