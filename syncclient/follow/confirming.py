@@ -24,6 +24,8 @@ _EXPLAINED = 20
 _SILENT = -1
 """A zone of which the server says nothing: no serial, and not that there is none."""
 _A_WHILE_S = 1.0
+_CHANGES_OVER_S = 2.0
+"""How long a server may answer old records beside a new serial."""
 _SHOWN = 3
 """Records that are named of those that are not answered."""
 
@@ -129,7 +131,20 @@ class Confirmer:
                 return
             sample = await trio.to_thread.run_sync(_sample, step, zone, room, own_ttl)
             room -= len(sample.present) + len(sample.absent)
-            capabilities = self._backend.capabilities
+            said = await self._differences(zone, sample)
+            if said is not None:
+                step.fail(zone, Stage.CONFIRM, f"the server does not answer its records: {said}")
+
+    async def _differences(self, zone: str, sample: "_Sample") -> str | None:
+        """Return how a sample of records is answered otherwise than it should; None if it is right.
+
+        It is asked again for a while: servers of several processes do not all change over at the
+        moment in which the first of them answers the new serial.
+        """
+        capabilities = self._backend.capabilities
+        end = trio.current_time() + min(_CHANGES_OVER_S, self._backend.server.confirm_s)
+        wait_s = _FIRST_WAIT_S
+        while True:
             found = await confirm_records(
                 self._server,
                 zone,
@@ -139,9 +154,14 @@ class Confirmer:
                 compare_ttl=capabilities.ttls,
                 whole=False,
             )
-            if not found.proven:
-                said = "; ".join(str(one) for one in found.differences[:_SHOWN])
-                step.fail(zone, Stage.CONFIRM, f"the server does not answer its records: {said}")
+            if found.proven:
+                return None
+            if trio.current_time() >= end:
+                return "; ".join(str(one) for one in found.differences[:_SHOWN])
+            await trio.sleep(wait_s)
+            if wait_s > _NUDGE_AFTER_S:
+                await self._backend.nudge([zone])
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
     @staticmethod
     def _sampled_zones(step: Step) -> list[str]:
