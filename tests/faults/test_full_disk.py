@@ -133,7 +133,10 @@ def here(disk: Disk, path: Path) -> Path:
 
 def assert_same_as_the_source(disk: Disk, replica: str, source: str, tmp_path: Path) -> None:
     copy = tmp_path / "copied.db"
-    copy.write_bytes(here(disk, disk.path / "replica.db").read_bytes())
+    for end in ("", "-wal"):  # what a Ctrl-C has left in the log is in the database all the same
+        file = here(disk, disk.path / f"replica.db{end}")
+        if file.exists():
+            copy.with_name(copy.name + end).write_bytes(file.read_bytes())
     assert_replicates(f"sqlite:///{copy}", source)
 
 
