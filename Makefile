@@ -50,7 +50,7 @@ layers: $(VENV)/dev-installed  ## imports only point down
 	$(BIN)/lint-imports
 
 unit: $(VENV)/dev-installed packages  ## all tests, transcripts and README commands among them
-	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n 2 --dist loadfile
+	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types layers  ## everything but the tests
 
