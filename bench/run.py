@@ -47,7 +47,7 @@ def main() -> int:
             without=frozenset(arguments.without),
         )
         failed = False
-        for name in arguments.only or FIGURES:
+        for name in dict.fromkeys(arguments.only or FIGURES):
             bench.work = Path(parent) / name
             bench.work.mkdir()
             try:
