@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch answer transfer texts
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help demo test check lint types layers unit readme fuzz simulate bench packages clean
+.PHONY: help compiled demo test check lint types layers unit readme fuzz simulate bench packages clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,12 @@ $(VENV)/dev-installed: pyproject.toml $(BIN)/syncd
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(BIN)/syncd  ## show the main job end to end in a temporary folder
+# An editable installation is not compiled, and where PYTHONDONTWRITEBYTECODE is set every start of a
+# command would compile all of it again: that is half of what a short command takes.
+compiled: $(BIN)/syncd
+	@$(BIN)/python -m compileall -q syncd syncclient tests bench
+
+demo: compiled  ## show the main job end to end in a temporary folder
 	$(BIN)/syncd demo
 
 packages:  ## install the name servers that tests and benchmark use
@@ -49,23 +54,23 @@ types: $(VENV)/dev-installed  ## types
 layers: $(VENV)/dev-installed  ## imports only point down
 	$(BIN)/lint-imports
 
-unit: $(VENV)/dev-installed packages  ## all tests, transcripts and README commands among them
+unit: $(VENV)/dev-installed compiled packages  ## all tests, transcripts and README commands among them
 	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types layers  ## everything but the tests
 
 test: check unit  ## everything
 
-fuzz: $(VENV)/dev-installed  ## look for inputs that break something: FUZZ_SECONDS a target, FUZZ_TARGETS
+fuzz: $(VENV)/dev-installed compiled  ## look for inputs that break something: FUZZ_SECONDS a target, FUZZ_TARGETS
 	@status=0; for target in $(FUZZ_TARGETS); do \
 	  echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
 	  $(BIN)/python -m tests.fuzz.run $$target $(FUZZ_SECONDS) || status=1; \
 	done; exit $$status
 
-bench: $(VENV)/dev-installed packages  ## measure beside Knot, BIND and rsync
+bench: $(VENV)/dev-installed compiled packages  ## measure beside Knot, BIND and rsync
 	PATH="/usr/sbin:$$PATH" $(BIN)/python -m bench.run $(BENCH)
 
-simulate: $(VENV)/dev-installed  ## run seeds until interrupted (SECONDS=n), or one again (SEED=n)
+simulate: $(VENV)/dev-installed compiled  ## run seeds until interrupted (SECONDS=n), or one again (SEED=n)
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 clean:  ## remove what the above made
