@@ -17,6 +17,7 @@ from syncd.errors import IllegalValue
 from syncd.protocol.connection import framed_block
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
+from syncd.store.bulk import IN_LIST_VALUES
 from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
 
 FIRST_BLOCK_BYTES = 64 * 1024
@@ -25,8 +26,8 @@ LEAST_BLOCK_BYTES = 32 * 1024
 IN_FLIGHT_BYTES = 1024 * 1024
 """What the blocks that are being sent at one time may come to, as long as none has to be smaller
 than the least: so a session takes no more than that, however many there are."""
-_ROW_BYTES = 1024
-"""Of a block, for each object that is read ahead for it."""
+_ROW_BYTES, _CHUNK_BYTES = 1024, 256
+"""Of a block, for each object and for each chunk of a large object that is read ahead for it."""
 SHARED_BYTES = 2 * 1024 * 1024
 """Blocks kept for those who come next: replicas that began together do not drift far apart."""
 
@@ -61,7 +62,7 @@ def make_block(
     if opening is not None:
         writer.add(opening)
     after, begun = position.after, position.begun
-    for version, sent, bodies in _objects(view, types, position, limit_bytes // _ROW_BYTES):
+    for version, sent, bodies in _objects(view, types, position, limit_bytes):
         own = len(version.chunk_digests())
         block = None
         if not begun:
@@ -79,22 +80,30 @@ def make_block(
 
 
 def _objects(
-    view: View, types: Sequence[str], position: Position, rows: int
+    view: View, types: Sequence[str], position: Position, limit_bytes: int
 ) -> Iterator[tuple[Version, int, Iterator[bytes]]]:
     """Yield each object with how many of its chunks are left out, and the bodies of the others.
 
-    Some `rows` objects are read at a time: no more than a block may need.
+    No more is read at a time than a block of `limit_bytes` may need.
     """
-    page_rows = max(1, min(PAGE_ROWS, rows))
+    page_rows = max(1, min(PAGE_ROWS, limit_bytes // _ROW_BYTES))
+    chunks = max(1, min(IN_LIST_VALUES, limit_bytes // _CHUNK_BYTES))
     versions = view.versions(types, after=position.after, page_rows=page_rows)
     if position.skip:
         for first in versions:
             digests = first.chunk_digests()
             if position.skip > len(digests):
                 raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
-            yield first, position.skip, view.bodies_in_order(digests[position.skip :])
+            yield (
+                first,
+                position.skip,
+                view.bodies_in_order(digests[position.skip :], at_once=chunks),
+            )
             break
-    for version, bodies in view.stored(versions, group_objects=min(GROUP_OBJECTS, page_rows)):
+    group_objects = min(GROUP_OBJECTS, page_rows)
+    for version, bodies in view.stored(
+        versions, group_objects=group_objects, chunks_at_once=chunks
+    ):
         yield version, 0, bodies
 
 

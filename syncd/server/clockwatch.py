@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 WATCH_S = 0.25
 """How often the clock is looked at: what others' commits, and a new role, may wait."""
+GLANCE_S = 0.01
+"""How often the database is looked at from outside where it is a file: when something was written
+to it, the clock is looked at now."""
 
 log = EventLog("syncd.daemon")
 
@@ -36,10 +39,16 @@ class ClockWatch:
 
     async def run(self) -> None:
         """Look for ever."""
+        store = self._daemon.store
+        marks, due = store.file_marks(), trio.current_time() + WATCH_S
         while True:
-            await trio.sleep(WATCH_S)
-            if any(session.user is not None for session in self._daemon.sessions.values()):
+            await trio.sleep(WATCH_S if marks is None else GLANCE_S)
+            if not any(session.user is not None for session in self._daemon.sessions.values()):
+                continue
+            before, marks = marks, store.file_marks()
+            if marks != before or trio.current_time() >= due:
                 await self.look()
+                due = trio.current_time() + WATCH_S
 
     async def look(self) -> None:
         """Look once. A store that cannot be read is logged when it begins and when it ends."""

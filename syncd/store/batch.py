@@ -25,7 +25,7 @@ from syncd.content.versions import (
 )
 from syncd.errors import Busy
 from syncd.store import heads
-from syncd.store.bulk import Row, delete_rows, insert_rows
+from syncd.store.bulk import IN_LIST_VALUES, Row, delete_rows, in_list, insert_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
 from syncd.store.schema import batch, chunk, clock, commit, staged
@@ -35,8 +35,6 @@ _FLUSH_BYTES = 4 * 1024 * 1024
 """Compressed content, and rows, held before they are written."""
 _ROW_BYTES = 400
 _COMMENT_CHARACTERS = 255
-QUERY_DIGESTS = 500
-"""Digests in one IN list."""
 
 Clockwork = Callable[[], float]
 
@@ -233,10 +231,12 @@ def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
     """Return which of these chunk digests the store does not hold."""
     wanted = split_digests(chunks)
     missing: list[bytes] = []
-    for at in range(0, len(wanted), QUERY_DIGESTS):
-        part = wanted[at : at + QUERY_DIGESTS]
+    for at in range(0, len(wanted), IN_LIST_VALUES):
+        part = wanted[at : at + IN_LIST_VALUES]
         held = set(
-            connection.execute(select(chunk.c.digest).where(chunk.c.digest.in_(part))).scalars()
+            connection.execute(
+                select(chunk.c.digest).where(chunk.c.digest.in_(in_list(part)))
+            ).scalars()
         )
         missing += [digest for digest in part if digest not in held]
     return missing

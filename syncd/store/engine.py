@@ -38,6 +38,9 @@ SCHEMA_REVISION = "0003"
 
 _CACHE_KIB, _WRITE_CACHE_KIB = 2048, 8 * 1024
 """Of a connection, until it writes and from then on: a daemon has one for each of its threads."""
+_KEPT_CONNECTIONS = 10
+"""More than a daemon has threads. Those beyond are closed after each use: opening one anew, and
+reading its cache again, costs more than keeping it."""
 _CHECKPOINT_PAGES = 8 * 1024
 """The log is copied into the database at 32 MiB: every 4 MiB, the default, costs a bootstrap a
 third."""
@@ -68,6 +71,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
             connect_args=waits,
             hide_parameters=True,
             poolclass=QueuePool,
+            pool_size=_KEPT_CONNECTIONS,
             pool_use_lifo=True,  # the one whose cache is warm; the others take no memory then
         )
         file = parsed.database

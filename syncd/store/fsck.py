@@ -18,7 +18,7 @@ from syncd.content.versions import (
 )
 from syncd.errors import VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store.batch import QUERY_DIGESTS
+from syncd.store.bulk import IN_LIST_VALUES, in_list
 from syncd.store.clock import read_clock
 from syncd.store.paging import pages
 from syncd.store.schema import chunk, commit, staged, tally, version
@@ -138,10 +138,10 @@ def _check_content(
     has_lines = data_type(row["type"]).has_lines
     checksum = lines = 0
     digests = split_digests(row["chunks"])
-    for at in range(0, len(digests), QUERY_DIGESTS):
-        part = digests[at : at + QUERY_DIGESTS]
+    for at in range(0, len(digests), IN_LIST_VALUES):
+        part = digests[at : at + IN_LIST_VALUES]
         found = connection.execute(
-            select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(part))
+            select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(in_list(part)))
         )
         bodies = {chunk_row.digest: chunk_row.body for chunk_row in found}
         for digest in part:

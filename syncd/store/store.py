@@ -23,6 +23,7 @@ from syncd.store.fsck import Damage, Damaged, check, find_damaged
 from syncd.store.lock import sole_synchronisation
 from syncd.store.replica import ReplicaBatch
 from syncd.store.schema import clock, commit, tally, version
+from syncd.store.sqlite_file import FileMarks, marks_of
 from syncd.store.url import shown_url
 from syncd.store.view import View
 from syncd.types.base import Prepared, Present, data_type
@@ -104,6 +105,12 @@ class Store:
         if present.freeze_is_put_off(self.now()):
             return freeze.set_end_anew(self.engine, self.now())
         return present
+
+    def file_marks(self) -> FileMarks | None:
+        """Return what is another after every commit, without a look into the database; None where
+        the database is no file."""
+        file = self.engine.url.database
+        return marks_of(file) if file and self.engine.dialect.name == "sqlite" else None
 
     def view(self, seq: int | None = None) -> View:
         """Return the view at a commit, the last if None. Raises ViewGone if it is not held."""

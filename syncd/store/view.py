@@ -30,7 +30,7 @@ from syncd.content.tokens import Token
 from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store.batch import QUERY_DIGESTS
+from syncd.store.bulk import IN_LIST_VALUES, in_list
 from syncd.store.clock import read_clock
 from syncd.store.schema import chunk, tally, version
 from syncd.types.base import Present
@@ -139,9 +139,9 @@ class View:
         if not names:
             return found
         with self._reading() as connection:
-            for at in range(0, len(names), QUERY_DIGESTS):
-                part = names[at : at + QUERY_DIGESTS]
-                wanted = {"kind": type_name, "names": part, "seq": self.token.seq}
+            for at in range(0, len(names), IN_LIST_VALUES):
+                part = names[at : at + IN_LIST_VALUES]
+                wanted = {"kind": type_name, "names": in_list(part), "seq": self.token.seq}
                 rows = connection.execute(_FIND, wanted)
                 found |= {row.name: as_version(row) for row in rows}
         return found
@@ -155,9 +155,9 @@ class View:
         """Return chunks' compressed bodies by digest. Raises StoreError if one is missing."""
         found: dict[bytes, bytes] = {}
         with self._reading() as connection:
-            for at in range(0, len(digests), QUERY_DIGESTS):
-                part = digests[at : at + QUERY_DIGESTS]
-                rows = connection.execute(_BODIES, {"digests": part})
+            for at in range(0, len(digests), IN_LIST_VALUES):
+                part = digests[at : at + IN_LIST_VALUES]
+                rows = connection.execute(_BODIES, {"digests": in_list(part)})
                 found.update((digest, body) for digest, body in rows.all())
         for digest in digests:
             if digest not in found:
@@ -165,12 +165,16 @@ class View:
         return found
 
     def stored(
-        self, versions: Iterable[Version], *, group_objects: int = GROUP_OBJECTS
+        self,
+        versions: Iterable[Version],
+        *,
+        group_objects: int = GROUP_OBJECTS,
+        chunks_at_once: int | None = None,
     ) -> Iterator[tuple[Version, Iterator[bytes]]]:
         """Yield each version with its chunks' bodies as they are stored.
 
         The chunks of small objects, `group_objects` of them, are read together, those of large
-        ones a part at a time.
+        ones `chunks_at_once` at a time.
         """
         remaining = iter(versions)
         while group := list(islice(remaining, group_objects)):
@@ -180,12 +184,15 @@ class View:
                 if len(own) <= _FEW_CHUNKS:
                     yield present, map(small.__getitem__, own)
                 else:
-                    yield present, self.bodies_in_order(own)
+                    yield present, self.bodies_in_order(own, at_once=chunks_at_once)
 
-    def bodies_in_order(self, digests: Sequence[bytes]) -> Iterator[bytes]:
-        """Yield chunks' compressed bodies in the order asked for, in flat memory."""
-        for at in range(0, len(digests), QUERY_DIGESTS):
-            part = digests[at : at + QUERY_DIGESTS]
+    def bodies_in_order(
+        self, digests: Sequence[bytes], *, at_once: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield chunks' compressed bodies in the order asked for, `at_once` of them in memory."""
+        at_once = IN_LIST_VALUES if at_once is None else at_once
+        for at in range(0, len(digests), at_once):
+            part = digests[at : at + at_once]
             yield from map(self.bodies(part).__getitem__, part)
 
     def contents(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:

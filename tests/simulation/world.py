@@ -12,6 +12,7 @@ from unittest.mock import patch
 import trio
 import trio.testing
 
+from syncd.store import Store
 from tests.running import NOON
 from tests.simulation.constants import extreme
 from tests.simulation.disk import Disks
@@ -179,6 +180,7 @@ def simulate(seed: int, disks: Disks, *, echo: bool = False) -> Result:
             with (
                 patch.object(trio, "open_tcp_listeners", world.network.listen),
                 patch.object(trio, "open_tcp_stream", world.network.dial),
+                patch.object(Store, "file_marks", lambda store: None),  # the system's clock
             ):
                 trio.run(world.live, clock=world.clock)
         except Exception as error:  # noqa: BLE001 (whatever ends a seed is its result)

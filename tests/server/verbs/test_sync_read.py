@@ -326,9 +326,24 @@ def test_a_commit_at_the_same_daemon_is_told_of_at_once(
     monkeypatch: pytest.MonkeyPatch, start_daemon: StartDaemon, connect: Connect
 ) -> None:
     monkeypatch.setattr(clockwatch, "WATCH_S", 3600)
+    monkeypatch.setattr(clockwatch, "GLANCE_S", 3600)
     daemon = start_daemon()
     watcher, alice = connect("bob", daemon), connect("alice", daemon)
     watcher.ask("ASYN 1")
     watcher.ask("SYNC zones|watch")
     alice.put_bytes("SYNC files|put|a", b"x")
+    assert watcher.line() == f"902 commit|{EPOCH}:8"
+
+
+def test_a_commit_of_another_process_is_told_of_as_soon_as_the_database_file_shows_it(
+    monkeypatch: pytest.MonkeyPatch,
+    start_daemon: StartDaemon,
+    connect: Connect,
+    source_store: Store,
+) -> None:
+    monkeypatch.setattr(clockwatch, "WATCH_S", 3600)
+    watcher = connect("bob", start_daemon())
+    watcher.ask("ASYN 1")
+    watcher.ask("SYNC zones|watch")
+    put(source_store, "files", "a", b"x")
     assert watcher.line() == f"902 commit|{EPOCH}:8"
