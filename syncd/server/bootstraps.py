@@ -22,7 +22,7 @@ from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
 
 FIRST_BLOCK_BYTES = 64 * 1024
 """Blocks begin small, so that the other side has something to do early."""
-LEAST_BLOCK_BYTES = 32 * 1024
+LEAST_BLOCK_BYTES = 16 * 1024
 IN_FLIGHT_BYTES = 1024 * 1024
 """What the blocks that are being sent at one time may come to, as long as none has to be smaller
 than the least: so a session takes no more than that, however many there are."""

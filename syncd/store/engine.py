@@ -36,7 +36,7 @@ from syncd.store.url import parse_url, shown_url
 SCHEMA_REVISION = "0003"
 """The newest migration; `schema.py` is what it leaves."""
 
-_CACHE_KIB, _WRITE_CACHE_KIB = 2048, 8 * 1024
+_CACHE_KIB, _WRITE_CACHE_KIB = 512, 8 * 1024
 """Of a connection, until it writes and from then on: a daemon has one for each of its threads."""
 _KEPT_CONNECTIONS = 10
 """More than a daemon has threads. Those beyond are closed after each use: opening one anew, and
