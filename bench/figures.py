@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench import bind, compilezone, knot, load, ours, peers, rsync
+from bench import bind, compilezone, knot, load, ours, peers, resident, rsync
 from bench.datasets import Dataset, dataset
 from bench.measure import BenchmarkError, Figure
 from bench.table import (
@@ -145,6 +145,33 @@ def bootstrap(bench: Bench, name: str) -> list[Row]:
         ratio_row(f"bootstrap, {name}", mine, side, bench.result(figure, side), goal)
         for side, goal in ((knot.NAME, _BOOTSTRAP_GOALS[name]), (bind.NAME, None))
     ]
+
+
+def bootstrap_running(bench: Bench, name: str) -> list[Row]:
+    """The same where both secondaries run already: without the start of either program."""
+    figure = f"resident-{name}"
+    data = dataset(name, bench.data)
+    zones = [file.zone for file in data.files()]
+    with (
+        ours.Source(data.folder, bench.work / "source") as source,
+        knot.Primary(bench.work / "knot", zones, data.folder) as primary,
+    ):
+
+        def with_ours(work: Path) -> Figure:
+            done = resident.bootstrap(source.address(), work, ours.PASSWORD, bench.limit_s)
+            peers.check_complete(work / "zones", data)
+            return done
+
+        runs: dict[str, Callable[[Path], Figure]] = {
+            ours.NAME: with_ours,
+            knot.NAME: lambda work: knot.bootstrap_running(primary, data, work, bench.limit_s),
+        }
+        for number in range(bench.repeat):
+            for side, run in runs.items():
+                bench.attempt(figure, side, partial(run, bench.work / f"{side}-{number}"))
+    mine, theirs = bench.result(figure, ours.NAME), bench.result(figure, knot.NAME)
+    goal = _BOOTSTRAP_GOALS[name]
+    return [ratio_row(f"bootstrap, {name}, both running", mine, knot.NAME, theirs, goal)]
 
 
 def nothing_changed(bench: Bench) -> list[Row]:
@@ -366,6 +393,8 @@ FIGURES: dict[str, Callable[[Bench], Sequence[Row]]] = {
     "bootstrap-one": partial(bootstrap, name="one"),
     "bootstrap-large": partial(bootstrap, name="large"),
     "bootstrap-many": partial(bootstrap, name="many"),
+    "resident-one": partial(bootstrap_running, name="one"),
+    "resident-large": partial(bootstrap_running, name="large"),
     "nothing-changed": nothing_changed,
     "one-record": one_record,
     "token-lost": token_lost,

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -29,6 +30,7 @@ RELOAD_ALL = "zone-reload"
 _BACKGROUND_WORKERS = 8
 _CHANGE_S = 60.0
 _MANY = 10_000
+_PAUSE_S = 0.002
 _IXFR_BYTES = re.compile(rb"IXFR, incoming,.* finished,.* (\d+) bytes")
 
 
@@ -190,6 +192,32 @@ def bootstrap(primary: Primary, data: Dataset, work: Path, limit_s: float) -> Fi
     zones = [file.zone for file in data.files()]
     with secondary_of(work, zones, primary.port, free_port()) as secondary:
         return measure_bootstrap(primary, secondary, data, limit_s)
+
+
+def bootstrap_running(primary: Primary, data: Dataset, work: Path, limit_s: float) -> Figure:
+    """From `zone-retransfer` of everything, at a secondary that runs, until each zone file is on
+    disk anew."""
+    zones = [file.zone for file in data.files()]
+    with secondary_of(work, zones, primary.port, free_port()) as secondary:
+        measure_bootstrap(primary, secondary, data, limit_s)
+        files = [secondary.folder / file.path.name for file in data.files()]
+        old = {file: file.stat().st_ino for file in files}
+        watch = Stopwatch()
+        secondary.control("zone-retransfer")
+        while old:
+            if watch.seconds > limit_s:
+                raise BenchmarkError(f"{len(old)} files are not written anew after {limit_s} s")
+            old = {file: inode for file, inode in old.items() if _inode(file) in (inode, None)}
+            time.sleep(_PAUSE_S)
+        return Figure(seconds=watch.seconds, peak_kib_secondary=secondary.daemon.peak_kib)
+
+
+def _inode(file: Path) -> int | None:
+    """Return which file has a name now; none while it is replaced."""
+    try:
+        return file.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def change_one_record(data: Dataset, work: Path, repeat: int, limit_s: float) -> Figure:

@@ -1,0 +1,78 @@
+"""A replica's process that runs already: it bootstraps by the library when it is told to.
+
+    python -m bench.resident ADDRESS FOLDER
+
+prints `ready`, waits for a line on standard input, and then prints one JSON object: seconds from
+the line until store and zone files are verified and durable, as `syncclient bootstrap` leaves them,
+and peak KiB. The password is in SYNC_PASSWORD.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import trio
+
+from bench.measure import BenchmarkError, Figure, Stopwatch
+from syncclient import Client
+from syncclient.newfolder import NewFolder
+from syncclient.replica import Replica
+from syncclient.zonesdir import ZonesDir
+from syncd.quickstart import few_collections
+from syncd.store import Store
+
+_READY = "ready\n"
+
+
+def bootstrap(address: str, folder: Path, password: str, limit_s: float) -> Figure:
+    """Have a process of its own bootstrap, and return what it measured."""
+    folder.mkdir(parents=True)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.resident", address, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SYNC_PASSWORD": password},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != _READY:
+                raise BenchmarkError(f"the replica does not start: {process.communicate()[1]}")
+            said, complaint = process.communicate("\n", timeout=limit_s)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise BenchmarkError(f"the replica fails: {complaint.strip()[-2000:]}")
+    done = json.loads(said)
+    return Figure(seconds=done["seconds"], peak_kib_secondary=done["peak_kib"])
+
+
+async def _bootstrap(address: str, folder: Path) -> None:
+    zones = folder / "zones"
+    with Store.create(f"sqlite:///{folder / 'replica.db'}") as store:
+        async with Client.connect(address, os.environ["SYNC_PASSWORD"]) as client:
+            await Replica(
+                store, client, source=address, new_folder=lambda: NewFolder(zones)
+            ).synchronise()
+        ZonesDir(zones).bring_to(store, store.view())
+
+
+def main() -> None:
+    address, folder = sys.argv[1:]
+    print(_READY, end="", flush=True)
+    sys.stdin.readline()
+    watch = Stopwatch()
+    trio.run(_bootstrap, address, Path(folder))
+    seconds = watch.seconds
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"seconds": seconds, "peak_kib": peak_kib}))
+
+
+if __name__ == "__main__":
+    with few_collections():
+        main()
