@@ -36,7 +36,7 @@ def fresh_path(path: Path) -> Path:
 
 
 class NewFolder:
-    """Takes pieces of zones; `put_in_place` ends it, or `discard`."""
+    """Takes pieces of zones; `put_in_place` ends it, or `discard`. `end` may come before either."""
 
     def __init__(self, path: Path, name_of: Callable[[str], str] = zone_file_name) -> None:
         """`name_of` says how the file of a zone is called."""
@@ -58,6 +58,8 @@ class NewFolder:
         assert self._writer.stdin is not None
         widen(self._writer.stdin.fileno())
         self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BLOCKS_WAITING)
+        self._ended = False
+        self._failure: OSError | None = None
         self._feeder = threading.Thread(target=self._feed, name="zone files", daemon=True)
         self._feeder.start()
 
@@ -73,16 +75,20 @@ class NewFolder:
         if packed:
             self._waiting.put(packed)
 
+    def end(self) -> None:
+        """Nothing more comes. What was written is flushed from now on, beside whatever the caller
+        does before it puts the folder in place."""
+        if not self._ended:
+            self._ended = True
+            self._waiting.put(None)
+
     def put_in_place(self, state: FolderState) -> None:
-        """Wait for all files, flush them, and rename the folder. Raises FileFailed."""
-        said = self._end()
+        """Wait until all files are flushed, and rename the folder. Raises FileFailed."""
+        self.end()
+        self._feeder.join()
         with zone_files_in(self._path):
-            if self._writer.returncode != 0:
-                number = int(said) if said.strip().isdigit() else 0
-                reason = os.strerror(number) if number else "the process that writes it has failed"
-                raise OSError(number, reason, str(self._path))
-            with opened_folder(self._fresh) as folder:
-                flush_file_system(folder)
+            if self._failure is not None:
+                raise self._failure
             state.write(self._fresh)
             self._fresh.rename(self._path)
             with opened_folder(self._path.parent) as parent:
@@ -91,19 +97,27 @@ class NewFolder:
     def discard(self) -> None:
         """Throw away what was written."""
         self._writer.kill()
-        self._end()
+        self.end()
+        self._feeder.join()
         shutil.rmtree(self._fresh, ignore_errors=True)
 
-    def _end(self) -> bytes:
-        """Wait for the writer to end, and return what it said."""
-        if self._feeder.is_alive():
-            self._waiting.put(None)
-            self._feeder.join()
-        with self._writer as writer:
-            assert writer.stdout is not None
-            return b"" if writer.stdout.closed else writer.stdout.read()
-
     def _feed(self) -> None:
+        """Pass on what is taken, wait for the writer, and flush what it has written."""
+        with self._writer as writer:
+            self._pass_on()
+            assert writer.stdout is not None
+            said = writer.stdout.read()
+        try:
+            if self._writer.returncode != 0:
+                number = int(said) if said.strip().isdigit() else 0
+                reason = os.strerror(number) if number else "the process that writes it has failed"
+                raise OSError(number, reason, str(self._path))
+            with opened_folder(self._fresh) as folder:
+                flush_file_system(folder)
+        except OSError as error:
+            self._failure = error
+
+    def _pass_on(self) -> None:
         """Pass on what is taken; when the writer is gone keep taking, so that nobody waits."""
         assert self._writer.stdin is not None
         broken = False

@@ -181,6 +181,8 @@ class Replica:
             proof = parse_proof(final.text)
             if proof.token != batch.copies:
                 raise ProtocolViolation(f"the bootstrap ends at {proof.token}, not {batch.copies}")
+            if zones is not None:
+                await trio.to_thread.run_sync(zones.end)
             await trio.to_thread.run_sync(
                 lambda: batch.publish_copy(proof, source=self._source, types=types, advance=False)
             )

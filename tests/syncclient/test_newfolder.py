@@ -1,15 +1,17 @@
 """A new folder of zone files: whole, in its place at once, or not there at all."""
 
+import errno
 import io
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncclient import filewriter
+from syncclient import filewriter, newfolder
 from syncclient.folderstate import STATE, FolderState
 from syncclient.newfolder import NewFolder, fresh_path
 from syncd.content.tokens import Token
@@ -42,6 +44,36 @@ def test_the_folder_appears_with_all_its_files(tmp_path: Path) -> None:
 def test_a_folder_that_is_thrown_away_leaves_nothing(tmp_path: Path) -> None:
     folder = NewFolder(tmp_path / "zones")
     folder.take([("a.", b"x" * 1_000_000)])
+    folder.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_ended_is_flushed_and_waits_to_be_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed = threading.Event()
+    monkeypatch.setattr(newfolder, "flush_file_system", lambda folder: flushed.set())
+    folder = NewFolder(tmp_path / "zones")
+    folder.take([("a.", b"1\n")])
+    folder.end()
+    assert flushed.wait(10)
+    assert not (tmp_path / "zones").exists()
+    folder.put_in_place(STATE_THEN)
+    assert set(files_in(tmp_path / "zones")) == {"a.zone", STATE}
+
+
+def test_files_that_cannot_be_flushed_are_not_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(newfolder, "flush_file_system", fail)
+    folder = NewFolder(tmp_path / "zones")
+    folder.take([("a.", b"1\n")])
+    with pytest.raises(FileFailed, match="No space left"):
+        folder.put_in_place(STATE_THEN)
+    assert not (tmp_path / "zones").exists()
     folder.discard()
     assert list(tmp_path.iterdir()) == []
 
