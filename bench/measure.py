@@ -39,6 +39,7 @@ class Figure:
     peak_kib_secondary: int | None = None
     fraction_done: float = 1.0
     answered_seconds: float | None = None  # until every zone was answered, files or not
+    after_commit_seconds: float | None = None  # of `seconds`, those after the source's commit
     samples_seconds: tuple[float, ...] = ()
     note: str = ""
 

@@ -7,9 +7,11 @@ durable: the process has ended. Only `change_while_watching` uses the library, t
 import os
 import re
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -117,6 +119,11 @@ class Source:
     def import_again(self) -> ProcessMeasurement:
         """Import the folder as it is now, as one commit."""
         return _run("syncd", "import", "zones", str(self._zones), "--store", self._store)
+
+    def seq(self) -> int:
+        """The last commit, as anybody sees it; of a store in SQLite."""
+        with closing(sqlite3.connect(self._store.removeprefix("sqlite:///"))) as database:
+            return int(database.execute("SELECT seq FROM clock").fetchone()[0])
 
     @property
     def peak_kib(self) -> int | None:
