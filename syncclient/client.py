@@ -287,7 +287,11 @@ class Client:
 
     async def freeze(self, wait_s: int = 0, expire_s: int = 60) -> Frozen:
         """SNGL: the source stands still until `release`, or `expire_s` without a command."""
-        reply = await self.command("SNGL", f"{wait_s}|{expire_s}")
+        self.connection.patience_s += wait_s
+        try:
+            reply = await self.command("SNGL", f"{wait_s}|{expire_s}")
+        finally:
+            self.connection.patience_s -= wait_s
         return _understood("SNGL", reply.text, lambda: _frozen(*reply.text.split("|")))
 
     async def release(self) -> None:

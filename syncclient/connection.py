@@ -4,6 +4,7 @@ Nothing is sent before something is awaited: a login and the first command trave
 resync in which nothing changed costs one round trip.
 """
 
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
@@ -25,6 +26,11 @@ from syncd.protocol.states import State
 
 _RECEIVE_BYTES = 256 * 1024
 _SEND_BYTES = 256 * 1024
+SILENCE_S = 300.0
+"""How long a server may say nothing while an answer is due, or take nothing of what is sent: much
+longer than it ever thinks about an answer."""
+LEAST_BYTES_A_S = 1024
+"""What it must send or take from then on: one that goes on byte by byte is not waited for."""
 _MAX_NOTICES = 100
 """Notices kept for later: losing the oldest costs latency only, keeping all costs memory."""
 
@@ -40,6 +46,8 @@ class Connection:
         self.bytes_up = 0
         self.bytes_down = 0
         self.round_trips = 0
+        self.patience_s = SILENCE_S
+        """How long the answer may take that is due, until its first byte."""
         self.greeted = False
         """Whether the greeting was read already."""
         self._turned = False
@@ -77,7 +85,10 @@ class Connection:
         if not data:
             return
         try:
-            await self._stream.send_all(data)
+            with trio.fail_after(self.patience_s + len(data) / LEAST_BYTES_A_S):
+                await self._stream.send_all(data)
+        except trio.TooSlowError:
+            raise ConnectionFailed(f"{self._peer} does not take what it is sent") from None
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise ConnectionFailed(f"{self._peer} ended the connection") from None
         self.bytes_up += len(data)
@@ -154,12 +165,22 @@ class Connection:
         return self._notices.popleft()
 
     async def _event(self, *, notices: bool = False) -> ServerSaid:
+        """Return what the server says next. An answer is waited for with patience, a notice for
+        ever: who waits for one has its own idea of how long."""
+        deadline = math.inf if notices else trio.current_time() + self.patience_s
         while True:
             event = self._core.next_event()
             if event is None:
                 if self._core.state is State.CLOSED:
                     raise ConnectionFailed(f"{self._peer} ended the connection")
-                await self._receive()
+                try:
+                    with trio.fail_at(deadline):
+                        deadline += await self._receive() / LEAST_BYTES_A_S
+                except trio.TooSlowError:
+                    raise ConnectionFailed(
+                        f"{self._peer} does not answer: nothing, or hardly anything, has come for "
+                        f"{self.patience_s:.0f} s"
+                    ) from None
             elif isinstance(event, Notice) and not notices:
                 self._notices.append(event)
             elif isinstance(event, Closed):
@@ -167,7 +188,8 @@ class Connection:
             else:
                 return event
 
-    async def _receive(self) -> None:
+    async def _receive(self) -> int:
+        """Take what comes next; return how many bytes that are."""
         await self.flush()
         try:
             data = await self._stream.receive_some(_RECEIVE_BYTES)
@@ -181,3 +203,4 @@ class Connection:
             self._core.receive_data(bytes(data))
         else:
             self._core.receive_eof()
+        return len(data)

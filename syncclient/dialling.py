@@ -14,6 +14,7 @@ from syncclient.address import Address
 from syncclient.connection import Connection
 from syncclient.tls import ClientTls, encrypted
 from syncd.errors import ConnectionFailed, Refused, TlsRequired
+from syncd.keepalive import keep_alive
 from syncd.protocol.addresses import is_loopback
 
 _CONNECT_S = 10.0
@@ -29,6 +30,8 @@ async def open_connection(where: Address, tls: ClientTls) -> Connection:
     try:
         with trio.fail_after(_CONNECT_S):
             stream = socket_stream = await trio.open_tcp_stream(where.host, where.port)
+            if isinstance(socket_stream, trio.SocketStream):  # but in tests without a network
+                keep_alive(socket_stream)
             if where.tls:
                 stream = await encrypted(stream, where, tls)
                 return Connection(stream, _name(where))

@@ -11,10 +11,6 @@ from syncd.settings import setting
 STEP_BYTES = 64 * 1024
 """What `stall_s` and `body_step_s` go by: bytes that have to get through in that time."""
 
-KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 60, 15, 4
-"""TCP keep-alive of every connection: a peer that lost its power is noticed within two minutes.
-Watchers say nothing for days, so nothing else would tell."""
-
 FAREWELL_S, FAREWELL_BYTES = 1.0, 1024 * 1024
 """How long, and how much, a client may go on sending before it has read why its connection is
 closed."""

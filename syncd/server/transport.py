@@ -4,18 +4,15 @@ A client that does not take what it is sent ends its session (`stall_s`), and on
 noticed by TCP keep-alive.
 """
 
-import socket
 from ipaddress import ip_network
 
 import trio
 
+from syncd.keepalive import keep_alive
 from syncd.protocol.addresses import network_of, plain_address
 from syncd.server.limits import (
     FAREWELL_BYTES,
     FAREWELL_S,
-    KEEPALIVE_IDLE_S,
-    KEEPALIVE_INTERVAL_S,
-    KEEPALIVE_PROBES,
     STEP_BYTES,
     Limits,
 )
@@ -32,10 +29,7 @@ class GuardedStream(trio.abc.HalfCloseableStream):
         self._stream = stream
         self._stall_s = stall_s
         if isinstance(stream, trio.SocketStream):
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+            keep_alive(stream)
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send all of `data`. Raises StalledError, BrokenResourceError."""
