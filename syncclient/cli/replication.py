@@ -172,13 +172,13 @@ def follow(
             while True:
                 try:
                     token = await bring(client, verify_next)
+                    watched = types or store.clock().types or "*"
                 except (StoreError, FileFailed, Busy) as error:
                     say(f"syncclient: {error}; trying again", err=True)
                     await trio.sleep(_RETRY_S)
                 else:
                     verify_next = False
-                    client_types = types or store.clock().types or "*"
-                    await client.wait_for_commit(client_types, token, _POLL_S)
+                    await client.wait_for_commit(watched, token, _POLL_S)
 
         with_client(access, work)
 

@@ -83,7 +83,7 @@ class Agent:
         self._next_collection = 0.0
 
     async def run(self) -> None:
-        """Follow. Raises FileFailed and StoreError if this machine has not even room to begin."""
+        """Follow. Raises FileFailed if this machine has not even room to begin."""
         await self._applier.recover()
         while True:
             await self._apply_what_is_here()
@@ -92,6 +92,9 @@ class Agent:
                     await self._follow(access)
                 except _SOURCE as error:
                     log.warning("source_failed", source=access.address, reason=error)
+                except StoreError as error:  # the database is away: it is looked for again
+                    self._standing.failed(error)
+                    log.error("failed", reason=error)
             await trio.sleep(self._source_waits.wait_s())
 
     async def _follow(self, access: Access) -> None:
@@ -139,9 +142,13 @@ class Agent:
 
     async def _apply_what_is_here(self) -> None:
         """Have the server answer what the store holds already, whether or not a source is there."""
-        clock = await trio.to_thread.run_sync(self._store.clock)
-        if clock.source is not None:
-            await self._succeeds(self._apply_view)
+
+        async def apply() -> None:
+            clock = await trio.to_thread.run_sync(self._store.clock)
+            if clock.source is not None:
+                await self._apply_view()
+
+        await self._succeeds(apply)
 
     async def _keep_up(self, client: Client, source: str) -> Token:
         """Synchronise, apply and report; return the token at which the store stands then."""

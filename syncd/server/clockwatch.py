@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from syncd.content.tokens import Token
+from syncd.errors import SyncError
 from syncd.logs import EventLog
 from syncd.store import Store
 from syncd.types import Role
@@ -60,6 +61,11 @@ class ClockWatch:
             await self._check_users(clock.token)
             self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)
+        except SyncError as error:
+            if self._readable:
+                log.error("store_unreadable", reason=error)
+            self._readable = False
+            return
         except Exception:  # whatever it is, the watch goes on; the log has the trace, once
             if self._readable:
                 log.exception("store_unreadable")

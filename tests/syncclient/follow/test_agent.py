@@ -18,7 +18,8 @@ from syncclient.follow.agent import Agent
 from syncclient.follow.config import ReplicaSection
 from syncclient.tls import ClientTls
 from syncd.content.fleet import ServerRow, ServerState, judge
-from syncd.store import Store
+from syncd.errors import StoreError
+from syncd.store import Clock, Store
 from syncd.types import Role
 from tests.running import PASSWORD, RunningDaemon, put
 from tests.store.objects import new_store
@@ -289,6 +290,29 @@ def test_what_is_older_than_it_is_kept_is_collected(
     async def follow(daemon: RunningDaemon) -> None:
         async with running(make_agent(tmp_path, replica, daemon, keep_days=0.0)):
             await come(lambda: replica.clock().floor == replica.clock().seq)
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def test_an_agent_whose_database_is_away_for_a_while_goes_on_when_it_is_back(
+    tmp_path: Path, source: Store, replica: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+
+    def away() -> Clock:
+        asked.append(None)
+        raise StoreError("store replica: connection refused")
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon)):
+            await come(is_in(source, ServerState.IN_SYNC))
+            with monkeypatch.context() as patched:
+                patched.setattr(replica, "clock", away)
+                put_zone(source, "a.example.", 2)
+                await come(lambda: len(asked) > 5)
+            await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.2"})
+            await come(is_in(source, ServerState.IN_SYNC))
 
     with RunningDaemon(source) as daemon:
         trio.run(follow, daemon)
