@@ -30,6 +30,8 @@ class Setting:
     choices: tuple[str, ...] = ()
     each: Callable[[str], object] | None = None
     """Of a list of texts: reads one of them; raises ValueError."""
+    secret: bool = False
+    """Whether a password may be in it: then no error shows it."""
 
     def allowed(self, kind: type) -> str:
         """Say what the key may be, in words."""
@@ -76,9 +78,10 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     each: Callable[[str], object] | None = None,
+    secret: bool = False,
 ) -> T:
     """Declare a field of a section: a bool, int, float, text or tuple of texts, by its default."""
-    known = Setting(help_text, low, high, choices, each)
+    known = Setting(help_text, low, high, choices, each, secret)
     made: T = field(default=default, metadata={_SETTING: known})
     return made
 
@@ -159,9 +162,8 @@ def _check(known: Field[Any], value: object, where: str) -> None:
     kind = _kind_of(known)
     declared: Setting = known.metadata[_SETTING]
     if not declared.takes(value, kind):
-        raise ConfigError(
-            f"{where} = {_toml(value):.80}: write {declared.allowed(kind)}; {declared.help}"
-        )
+        shown = "..." if declared.secret else f"{_toml(value):.80}"
+        raise ConfigError(f"{where} = {shown}: write {declared.allowed(kind)}; {declared.help}")
 
 
 def section_text(name: str, section: object, *, heading: str = "[{}]") -> str:

@@ -48,7 +48,9 @@ class AgentSection:
 class SourceSection:
     """Section [[source]]."""
 
-    url: str = setting("", "Address of the source: syncd://USER@HOST:PORT, or syncds://.")
+    url: str = setting(
+        "", "Address of the source: syncd://USER@HOST:PORT, or syncds://.", secret=True
+    )
     password_file: str = setting(
         "",
         "File with the password, for its owner only (mode 600); else the variable SYNC_PASSWORD.",

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from syncd.cli.options import comment_option, json_option, open_store, store_option
+from syncd.cli.options import (
+    comment_option,
+    json_option,
+    open_store,
+    store_option,
+    warn_of_password,
+)
 from syncd.output import print_table, say, warn
 
 if TYPE_CHECKING:
@@ -134,7 +140,7 @@ def import_axfr_command(
 
 
 @import_.command("powerdns")
-@click.argument("url", metavar="URL", envvar="SYNCD_POWERDNS")
+@click.argument("url", metavar="URL", envvar="SYNCD_POWERDNS", callback=warn_of_password)
 @store_option
 @comment_option
 @keep_going_option

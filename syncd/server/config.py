@@ -26,6 +26,7 @@ class StoreSection:
         "sqlite:///syncd.db",
         "Database of the store, as SQLAlchemy writes it; a relative path is relative to where "
         "the daemon is started.",
+        secret=True,
     )
 
 

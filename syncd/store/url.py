@@ -1,6 +1,5 @@
 """Store URLs: which databases there are, what drives them, and what of a URL may be shown."""
 
-import re
 from importlib.util import find_spec
 
 from sqlalchemy import URL, make_url
@@ -19,8 +18,6 @@ _DRIVERS = {
 
 KNOWN = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE"
 
-_PASSWORD = re.compile(r":[^:@]*@")
-"""Of a text that is no URL: it is not shown either."""
 _SECRET_OPTIONS = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
 
 
@@ -29,12 +26,11 @@ def parse_url(text: str, what: str = "store") -> URL:
 
     Raises StoreError for what is none, or if its driver is missing.
     """
-    hidden = _PASSWORD.sub(":***@", text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise StoreError(
-            f"{what} {hidden!r}: no database URL that can be used; it is {KNOWN}"
+            f"{what} {_shown_text(text)!r}: no database URL that can be used; it is {KNOWN}"
         ) from None
     if url.drivername not in _DRIVERS:
         raise StoreError(
@@ -55,6 +51,27 @@ def shown_url(text: str) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        return _PASSWORD.sub(":***@", text)
+        return _shown_text(text)
     secret = {name: "***" for name in url.query if name in _SECRET_OPTIONS}
     return url.update_query_dict(secret).render_as_string(hide_password=True)
+
+
+def holds_password(text: str) -> bool:
+    """Say whether a store's URL has a password in it."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        return _may_hold_password(text)
+    return url.password is not None or not _SECRET_OPTIONS.isdisjoint(url.query)
+
+
+def _shown_text(text: str) -> str:
+    """Return a text that is no URL as it may be shown: a password may be anywhere in it."""
+    if not _may_hold_password(text):
+        return text
+    scheme, found, _ = text.partition("://")
+    return f"{scheme}://***" if found and scheme.replace("+", "").isalnum() else "***"
+
+
+def _may_hold_password(text: str) -> bool:
+    return "@" in text or "?" in text

@@ -172,3 +172,24 @@ def test_the_shells_history_keeps_no_password(tmp_path: Path, server: Serving) -
     history = (tmp_path / ".syncclient_history").read_text()
     assert "done-with-it" in history
     assert SECRET not in history
+
+
+@pytest.mark.parametrize(
+    ("command", "url", "variable"),
+    [
+        (("syncd", "log", "--store"), "postgresql+psycopg://u:{}@127.0.0.1:1/x", "SYNCD_STORE"),
+        (("syncd", "log", "--store"), "mariadb+pymysql://u@localhost/x?password={}", "SYNCD_STORE"),
+        (("syncd", "import", "powerdns"), "mariadb+pymysql://u:{}@localhost/x", "SYNCD_POWERDNS"),
+    ],
+)  # fmt: skip
+def test_a_databases_password_on_the_command_line_is_warned_of(
+    tmp_path: Path, source: str, command: tuple[str, ...], url: str, variable: str
+) -> None:
+    options = ("--store", source) if "import" in command else ()
+    said = finish(start(*command, url.format(SECRET), *options)).err
+    assert f"give the URL in {variable} instead" in said
+    assert SECRET not in said
+    words = (word for word in command if word != "--store")
+    said = finish(start(*words, *options, variables={variable: url.format(SECRET)})).err
+    assert "warning" not in said
+    assert SECRET not in said

@@ -84,3 +84,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def test_whole_numbers_are_taken_for_seconds() -> None:
     assert Config.parse("[limits]\nlogin_s = 3\n", "x").limits == Limits(login_s=3.0)
+
+
+def test_a_url_that_may_hold_a_password_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match=r"url = \.\.\.: write a text") as caught:
+        Config.parse('[store]\nurl = ["postgresql+psycopg://u:hidden@h/db"]\n', "syncd.toml")
+    assert "hidden" not in str(caught.value)

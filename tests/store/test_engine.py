@@ -81,7 +81,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     [
         "sqlite://user:hidden@/tmp/store.db", "nosuch://user:hidden@host/db",
         "postgresql+nosuch://user:hidden@host/db", "user:hidden@host",
-        "mysql+pymysql://:hidden@host:nonsense/db",
+        "mysql+pymysql://:hidden@host:nonsense/db", "mysql+pymysql://u:it:is:hidden@h:nonsense/db",
+        "mysql+pymysql://u:it@is@hidden@h:nonsense/db",
+        "mysql+pymysql://u@h:nonsense/db?password=hidden",
     ],
 )  # fmt: skip
 def test_a_password_in_the_url_is_not_shown(url: str) -> None:

@@ -22,6 +22,7 @@ class PowerDnsSettings:
         "PowerDNS's own database (gsqlite3, gpgsql or gmysql), as SQLAlchemy writes it: "
         "sqlite:////FILE, postgresql+psycopg://USER@HOST/DATABASE or "
         "mariadb+pymysql://USER@HOST/DATABASE. The password belongs elsewhere, see password_file.",
+        secret=True,
     )
     password_file: str = setting(
         "",
