@@ -159,7 +159,7 @@ def _allow_files(needed: int) -> None:
     allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    except OSError:  # a sandbox may forbid even that
+    except (OSError, ValueError):  # a sandbox may forbid even that: EPERM comes as ValueError
         allowed = soft
     if allowed < needed:
         log.warning("few_files", may_open=allowed, needed=needed)

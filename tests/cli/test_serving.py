@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.cli.serving import _allow_files as allow_files
 from syncd.server.config import Config
 from syncd.store import Store
 from tests.cli.commands import BIN, Done, Serving, finish, refused, run, start
@@ -407,3 +408,14 @@ def test_serve_raises_a_low_limit_of_open_files(source: str) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert raised > 300
+
+
+def test_a_sandbox_that_lets_nobody_open_more_files_is_lived_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(what: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not allowed to raise maximum limit")  # how EPERM comes
+
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (10, 20))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    allow_files(30)
