@@ -84,7 +84,9 @@ class Pipe:
             if self.cut_at is not None and self._sent + len(piece) >= self.cut_at:
                 piece = piece[: self.cut_at - self._sent]
                 self._held += piece
-                self.world.trace(self._label, "half-closed" if self.half_close else "cut")
+                how = "half-closed" if self.half_close else "cut"
+                self.world.trace(self._label, how)
+                self.world.counts[how] += 1
                 if self.half_close:
                     self.end()
                 else:
@@ -171,7 +173,8 @@ class Stream(trio.abc.HalfCloseableStream):
 class Flipper:
     """Turns over one bit of one byte that lies inside a block; lines go through as they are."""
 
-    def __init__(self, after: int, bit: int) -> None:
+    def __init__(self, world: World, after: int, bit: int) -> None:
+        self._world = world
         self._left = after
         self._bit = bit
         self._line = bytearray()
@@ -185,6 +188,7 @@ class Flipper:
                 self._block -= 1
                 if self._left == 0:
                     out[at] ^= 1 << self._bit
+                    self._world.counts["flipped"] += 1
                 self._left -= 1
             elif byte == 0x0A:
                 if self._line.startswith(b"600 "):
@@ -255,7 +259,7 @@ class Network:
             )
             pipe.half_close = chance.random() < 0.3
         if world.faulty and chance.random() < world.faults.flip:
-            flipper = Flipper(int(10 ** chance.uniform(0, 3.5)), chance.randrange(8))
+            flipper = Flipper(world, int(10 ** chance.uniform(0, 3.5)), chance.randrange(8))
         self._pipes += (up, down)
         try:
             listener.put(Stream(down, up, number, flipper))

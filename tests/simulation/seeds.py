@@ -11,7 +11,7 @@ from tests.simulation.world import simulate
 HAPPENINGS = (
     *(path.value for path in Path), "source crashed", "replica crashed", "restored",
     "restored silently", "large change refused", "import", "gc", "put_file", "put_zone", "patch",
-    "delete", "freeze",
+    "delete", "freeze", "cut", "half-closed", "flipped",
 )  # fmt: skip
 """What must come up now and then: a simulation in which nothing happens proves nothing."""
 

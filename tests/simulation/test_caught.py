@@ -133,7 +133,7 @@ def unverified_chunk(stack: ExitStack) -> None:
         (greater_at_the_floor, "was refused"),
         (token_before_the_apply, "is not the source's view"),
         (pruning_that_leaves_the_floor, "was refused"),
-        (unverified_chunk, "replica"),
+        (unverified_chunk, "is not the source's view"),
     ],
 )
 def test_a_mistake_is_caught(disks: Disks, mistake: Mistake, said: str) -> None:
