@@ -59,7 +59,8 @@ class NewFolder:
         widen(self._writer.stdin.fileno())
         self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BLOCKS_WAITING)
         self._ended = False
-        self._failure: OSError | None = None
+        self._failure: OSError | None = self._failed()
+        """Why the folder cannot be put in place; None once everything is flushed."""
         self._feeder = threading.Thread(target=self._feed, name="zone files", daemon=True)
         self._feeder.start()
 
@@ -109,13 +110,16 @@ class NewFolder:
             said = writer.stdout.read()
         try:
             if self._writer.returncode != 0:
-                number = int(said) if said.strip().isdigit() else 0
-                reason = os.strerror(number) if number else "the process that writes it has failed"
-                raise OSError(number, reason, str(self._path))
+                raise self._failed(int(said) if said.strip().isdigit() else 0)
             with opened_folder(self._fresh) as folder:
                 flush_file_system(folder)
+            self._failure = None
         except OSError as error:
             self._failure = error
+
+    def _failed(self, number: int = 0) -> OSError:
+        reason = os.strerror(number) if number else "the process that writes it has failed"
+        return OSError(number, reason, str(self._path))
 
     def _pass_on(self) -> None:
         """Pass on what is taken; when the writer is gone keep taking, so that nobody waits."""

@@ -62,6 +62,22 @@ def test_a_folder_that_is_ended_is_flushed_and_waits_to_be_put_in_place(
     assert set(files_in(tmp_path / "zones")) == {"a.zone", STATE}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_folder_whose_feeder_has_died_is_not_put_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int, content: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(filewriter, "write_all", fail)
+    folder = NewFolder(tmp_path / "zones")
+    folder.take([("a.", b"1\n")])
+    with pytest.raises(FileFailed, match="has failed"):
+        folder.put_in_place(STATE_THEN)
+    folder.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_that_cannot_be_flushed_are_not_put_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
