@@ -72,7 +72,11 @@ class Daemon:
         self.tls_port: int | None = None
         """Where TLS begins with the first byte, once it runs."""
         self.hide_user_names = hide_user_names
-        self.throttle = LoginThrottle(trio.current_time)
+        self.throttle = LoginThrottle(
+            trio.current_time,
+            per_address=self.limits.failed_logins_per_address,
+            per_user=self.limits.failed_logins_per_user,
+        )
         self.shared_blocks = SharedBlocks()
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self.password_checks = trio.CapacityLimiter(_PASSWORD_CHECKS)

@@ -43,9 +43,23 @@ class Limits:
     )
     login_s: float = setting(
         60.0,
-        "Seconds that a connection may stay without a login.",
+        "Seconds that a connection may stay without a login: enough to type a password, too few "
+        "for strangers to fill the sessions.",
         low=0.1,
         high=_DAY_S,
+    )
+    failed_logins_per_address: int = setting(
+        20,
+        "Failed logins at once from one IPv4 address or IPv6 /64 network; one more every 10 s. Set "
+        "it higher where many people have one address, as behind a proxy.",
+        low=1,
+        high=100_000,
+    )
+    failed_logins_per_user: int = setting(
+        10,
+        "Failed logins at once of one user, from wherever; one more every 60 s.",
+        low=1,
+        high=100_000,
     )
     idle_s: float = setting(
         900.0,
@@ -56,7 +70,7 @@ class Limits:
     )
     command_s: float = setting(
         60.0,
-        "Seconds from the first byte of a command's line to its end.",
+        "Seconds from the first byte of a command's line to its end: people type over telnet.",
         low=0.1,
         high=_DAY_S,
     )
@@ -76,14 +90,15 @@ class Limits:
     )
     max_body_bytes: int = setting(
         1024 * 1024 * 1024,
-        "Largest zone or file that is taken over the wire. From 1 MiB on a body is kept in a "
-        "temporary file (TMPDIR) until it is complete.",
+        "Largest zone or file that is taken over the wire, so that no client can fill the disk. "
+        "From 1 MiB on a body is kept in a temporary file (TMPDIR) until it is complete.",
         low=1,
         high=1 << 50,
     )
     drain_s: float = setting(
         20.0,
-        "Seconds that sessions have to finish the command in hand when the daemon is told to stop.",
+        "Seconds that sessions have to finish the command in hand when the daemon is told to stop; "
+        "service managers kill after 90.",
         low=0,
         high=3600,
     )

@@ -10,7 +10,7 @@ that address or elsewhere, cannot lock it out.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from syncd.errors import PasswordRequired, Throttled
@@ -38,12 +38,21 @@ Key = tuple[str, ...]
 class LoginThrottle:
     """Counts failed logins. `now` is a clock that never steps back, in seconds."""
 
-    def __init__(self, now: Callable[[], float], *, max_keys: int = MAX_KEYS) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        *,
+        per_address: int = PER_ADDRESS.failures,
+        per_user: int = PER_USER.failures,
+        max_keys: int = MAX_KEYS,
+    ) -> None:
+        """`per_address` and `per_user` failures are borne at once."""
         self._known: dict[Key, None] = {}
         self._max_keys = max_keys
-        self._addresses = _Spent(PER_ADDRESS, now, max_keys)
-        self._users = _Spent(PER_USER, now, max_keys)
-        self._pairs = _Spent(PER_USER, now, max_keys)
+        of_user = replace(PER_USER, failures=per_user)
+        self._addresses = _Spent(replace(PER_ADDRESS, failures=per_address), now, max_keys)
+        self._users = _Spent(of_user, now, max_keys)
+        self._pairs = _Spent(of_user, now, max_keys)
 
     def check(self, user: str, address: str) -> None:
         """Raise Throttled if a guess would not be looked at now."""

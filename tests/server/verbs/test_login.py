@@ -118,6 +118,18 @@ def test_who_guesses_too_often_is_refused_over_a_real_socket(
     assert connect("bob").ask("NOOP") == "200 ok"
 
 
+def test_an_operator_says_how_many_guesses_are_borne(
+    connect: Connect, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(failed_logins_per_user=2, failed_logins_per_address=3)
+
+    def guess(user: str) -> str:
+        return connect(None, daemon).log_in(user, "guess")[:3]
+
+    assert [guess("alice") for _ in range(3)] == ["540", "540", "552"], "of one user"
+    assert [guess("bob") for _ in range(2)] == ["540", "552"], "from one address"
+
+
 def test_guesses_on_many_connections_at_once_find_no_more_room(connect: Connect) -> None:
     clients = [connect() for _ in range(3 * PER_USER.failures)]
     for client in clients:
