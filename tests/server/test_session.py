@@ -10,6 +10,7 @@ import pytest
 from syncd.errors import ViewGone
 from syncd.protocol.limits import MAX_LINE_BYTES
 from syncd.server import channel, registry, session
+from syncd.server.transport import GuardedStream
 from syncd.store import Store, View
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD, logged, put, wait_until
 from tests.server.conftest import Connect
@@ -26,6 +27,27 @@ def test_verbs_are_read_in_either_case_and_lines_may_end_with_crlf(connect: Conn
     client = connect()
     client.send_bytes(b"echo Hello\r\neChO you\n")
     assert [client.line(), client.line()] == ["200 Hello", "200 you"]
+
+
+def test_each_reply_is_sent_in_one_write(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes: list[bytes] = []
+    send_all = GuardedStream.send_all
+
+    async def counted(stream: GuardedStream, data: bytes) -> None:
+        writes.append(bytes(data))
+        await send_all(stream, data)
+
+    monkeypatch.setattr(GuardedStream, "send_all", counted)
+    client = connect()
+    for command in (
+        "NOOP", "ECHO x", "TIME", "IDEN 0|8|400|telnet|here", "INFO", "HELP", "MESG hello",
+        "MSGP text/plain", "LFLR", "USER alice", f"PASS {PASSWORD}", "RWHO", "NOPE", "QUIT",
+    ):  # fmt: skip
+        writes.clear()
+        reply = client.ask(command)
+        if reply.startswith("1"):
+            client.lines()
+        assert len(writes) == 1, command
 
 
 def test_a_line_over_the_limit_is_refused_whole(connect: Connect) -> None:
