@@ -10,9 +10,13 @@ from syncd.errors import Frozen
 from syncd.ingest.zones import find_master_files, import_zones
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD, FixedClock, RunningDaemon, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+from tests.store.objects import store_url
+
+pytestmark = on_every_engine
 
 GRANTED = f"200 {EPOCH}:7|60|"
 
@@ -217,7 +221,7 @@ def test_an_import_by_another_process_is_refused(
     connect("ns2").ask("SNGL 0|60")
     file = tmp_path / "example.org.zone"
     file.write_text(EXAMPLE_COM.replace("example.com", "example.org"))
-    with Store.open(f"sqlite:///{tmp_path / 'source.db'}") as store:
+    with Store.open(store_url(tmp_path, "source")) as store:
         store.now = source_store.now
         with pytest.raises(Frozen, match="frozen by ns2"):
             import_zones(store, find_master_files([file]), author="test")

@@ -12,9 +12,12 @@ from syncd.protocol.limits import BLOCK_BYTES
 from syncd.server import clockwatch
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, EXAMPLE_NET, NOON, FixedClock, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+
+pytestmark = on_every_engine
 
 
 def proof(store: Store, *types: str) -> str:
@@ -332,18 +335,4 @@ def test_a_commit_at_the_same_daemon_is_told_of_at_once(
     watcher.ask("ASYN 1")
     watcher.ask("SYNC zones|watch")
     alice.put_bytes("SYNC files|put|a", b"x")
-    assert watcher.line() == f"902 commit|{EPOCH}:8"
-
-
-def test_a_commit_of_another_process_is_told_of_as_soon_as_the_database_file_shows_it(
-    monkeypatch: pytest.MonkeyPatch,
-    start_daemon: StartDaemon,
-    connect: Connect,
-    source_store: Store,
-) -> None:
-    monkeypatch.setattr(clockwatch, "WATCH_S", 3600)
-    watcher = connect("bob", start_daemon())
-    watcher.ask("ASYN 1")
-    watcher.ask("SYNC zones|watch")
-    put(source_store, "files", "a", b"x")
     assert watcher.line() == f"902 commit|{EPOCH}:8"

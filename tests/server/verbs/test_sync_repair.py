@@ -10,10 +10,13 @@ from syncd.content.messages import BlockReader, Gone, Head
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import tally
+from tests.databases import on_every_engine
 from tests.running import EXAMPLE_COM, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.server.verbs.test_sync_read import elements, proof
+
+pytestmark = on_every_engine
 
 
 def sums_of(store: Store, bits: int, *types: str) -> list[int]:

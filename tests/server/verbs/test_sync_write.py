@@ -4,8 +4,11 @@ import pytest
 
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD_HASH, put
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 SOA, *RECORDS = EXAMPLE_COM.splitlines()
 NEW_SOA = SOA.replace(" 1 7200", " 2 7200")
