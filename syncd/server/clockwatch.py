@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 WATCH_S = 0.25
 """How often the clock is looked at: what others' commits, and a new role, may wait."""
-GLANCE_S = 0.01
+GLANCE_S = 0.05
 """How often the database is looked at from outside where it is a file: when something was written
-to it, the clock is looked at now."""
+to it, the clock is looked at now. More often would keep an idle daemon busy with waking up."""
 
 log = EventLog("syncd.daemon")
 
@@ -43,8 +43,9 @@ class ClockWatch:
         store = self._daemon.store
         marks, due = store.file_marks(), trio.current_time() + WATCH_S
         while True:
-            await trio.sleep(WATCH_S if marks is None else GLANCE_S)
-            if not any(session.user is not None for session in self._daemon.sessions.values()):
+            anybody = any(session.user is not None for session in self._daemon.sessions.values())
+            await trio.sleep(GLANCE_S if anybody and marks is not None else WATCH_S)
+            if not anybody:
                 continue
             before, marks = marks, store.file_marks()
             if marks != before or trio.current_time() >= due:
