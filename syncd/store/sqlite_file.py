@@ -59,4 +59,7 @@ def watch_file(engine: Engine, file: str, shown: str) -> None:
     @event.listens_for(engine, "checkout")
     def compare(connection: Any, record: Any, proxy: Any) -> None:
         if record.info[_OPENED] != present():
+            # All that wait in the pool, too: as long as one of them has the log open for reading
+            # only, SQLite has every other of this process share that.
+            engine.pool.dispose()
             raise DisconnectionError

@@ -133,3 +133,18 @@ def test_what_the_database_refuses_later_is_named_as_well(tmp_path: Path, store:
     connection.close()
     with pytest.raises(StoreError, match=r"store sqlite:///.*: no such table: chunk"):
         put(store, "a", b"content")
+
+
+def test_no_connection_stays_at_a_file_that_was_moved_away(tmp_path: Path) -> None:
+    for name in ("store", "other"):
+        new_store(tmp_path, name).close()
+    with Store.open(store_url(tmp_path)) as store:
+        with store.engine.connect(), store.engine.connect():
+            pass
+        assert store.engine.pool.checkedin() == 2
+        for file in tmp_path.glob("store.db*"):
+            file.rename(file.with_name(f"moved-{file.name}"))
+        (tmp_path / "other.db").rename(tmp_path / "store.db")
+        store.clock()
+        assert store.engine.pool.checkedin() == 1
+        assert_sound(store)
