@@ -39,8 +39,12 @@ class ClockWatch:
         self._readable = True
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Look for ever.
+
+        The file is written before a commit becomes visible, so after a change it is looked twice.
+        """
         store = self._daemon.store
+        written = False
         marks, due = store.file_marks(), trio.current_time() + WATCH_S
         while True:
             anybody = any(session.user is not None for session in self._daemon.sessions.values())
@@ -48,7 +52,8 @@ class ClockWatch:
             if not anybody:
                 continue
             before, marks = marks, store.file_marks()
-            if marks != before or trio.current_time() >= due:
+            written_before, written = written, marks != before
+            if written or written_before or trio.current_time() >= due:
                 await self.look()
                 due = trio.current_time() + WATCH_S
 

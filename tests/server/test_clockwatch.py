@@ -1,0 +1,54 @@
+"""When the daemon looks at the store's clock."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import trio
+import trio.testing
+
+from syncd.server.clockwatch import GLANCE_S, WATCH_S, ClockWatch
+
+LOGGED_IN, STRANGER = SimpleNamespace(user="bob"), SimpleNamespace(user=None)
+
+
+def looks_of(marks: list[int | None], session: SimpleNamespace, for_s: float) -> list[float]:
+    """Return when the clock was looked at; `marks` are what the file shows each time, the last of
+    them from then on."""
+    waiting = list(marks)
+    looks: list[float] = []
+
+    def file_marks() -> int | None:
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    class Noting(ClockWatch):
+        async def look(self) -> None:
+            looks.append(trio.current_time())
+
+    async def run() -> None:
+        store = SimpleNamespace(file_marks=file_marks)
+        daemon = SimpleNamespace(store=store, sessions={1: session})
+        with trio.move_on_after(for_s):
+            await Noting(cast(Any, daemon)).run()
+
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
+    return looks
+
+
+def test_a_file_that_was_written_to_is_looked_at_now_and_when_the_commit_is_visible() -> None:
+    looks = looks_of([1, 1, 2], LOGGED_IN, WATCH_S)
+    assert looks == pytest.approx([2 * GLANCE_S, 3 * GLANCE_S])
+
+
+def test_a_file_that_stays_as_it_is_is_looked_at_now_and_then() -> None:
+    looks = looks_of([1], LOGGED_IN, 2.5 * WATCH_S)
+    assert len(looks) == 2
+
+
+def test_a_database_that_is_no_file_is_looked_at_now_and_then() -> None:
+    looks = looks_of([None], LOGGED_IN, 3.5 * WATCH_S)
+    assert looks == pytest.approx([WATCH_S, 2 * WATCH_S, 3 * WATCH_S])
+
+
+def test_nothing_is_looked_at_while_nobody_is_logged_in() -> None:
+    assert looks_of([1, 2, 3, 4], STRANGER, 4 * WATCH_S) == []
