@@ -16,6 +16,7 @@ from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
+from bench.bootstraps import FIGURES as FIGURES_OF_BOOTSTRAPS
 from bench.databases import bootstraps
 from bench.figures import FIGURES as FIGURES_OF_PEERS
 from bench.figures import SIDES, Bench
@@ -26,7 +27,13 @@ from bench.table import Row, table
 
 # Memory comes last: it is that of all figures before it.
 _LAST = "peak-memory"
-FIGURES = {"databases": bootstraps, **FIGURES_OF_PEERS, **FIGURES_OF_SERVERS, **FIGURES_OF_LOSSES}
+FIGURES = {
+    "databases": bootstraps,
+    **FIGURES_OF_BOOTSTRAPS,
+    **FIGURES_OF_PEERS,
+    **FIGURES_OF_SERVERS,
+    **FIGURES_OF_LOSSES,
+}
 FIGURES[_LAST] = FIGURES.pop(_LAST)
 
 
