@@ -20,7 +20,7 @@ from syncd.errors import IllegalValue, InvalidContent
 from syncd.types.base import DataType, Prepared, Present, check_plain_name, register
 from syncd.types.roles import Role
 
-_PLAIN_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+")
+_PLAIN_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)++")
 _MAX_NAME_CHARACTERS = 254
 """A name of 255 octets, in which every dot stands for one octet and the root for another."""
 

@@ -24,6 +24,9 @@ DISTURBED_S = 5.0
 """What a round of the bystander may take; a few milliseconds, if the machine had nothing else."""
 MORE_MEMORY_KIB = 96 * 1024
 """What an attack may cost at its height: reading a zone takes the most, for its longest record."""
+ROUNDS = 8
+KEPT_KIB = 256
+"""What a round of attacks, some hundreds of connections and refused writes, may leave behind."""
 MANY = 1000
 SESSION_KIB = 64
 """What a session more may cost."""
@@ -202,6 +205,12 @@ ATTACKS: list[Callable[[DaemonProcess], None]] = [
 ]  # fmt: skip
 
 
+REPEATED = [
+    random_bytes, flipped_bytes, cut_streams, wrong_counts, wrong_digests, over_long_lines,
+    what_is_no_text, half_closed_connections,
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_disturbs_nobody(
     daemon: DaemonProcess, attack: Callable[[DaemonProcess], None]
@@ -215,6 +224,17 @@ def test_an_attack_disturbs_nobody(
     assert bystander.slowest_s < DISTURBED_S
     more_kib = memory_kib(daemon.pid, "VmHWM") - before_kib
     assert more_kib < MORE_MEMORY_KIB
+
+
+def test_memory_does_not_grow_with_the_number_of_attacks(daemon: DaemonProcess) -> None:
+    """Each was made once above, so that what is loaded, cached and kept for reuse is there."""
+    resident_kib = []
+    for _ in range(ROUNDS):
+        for attack in REPEATED:
+            attack(daemon)
+        resident_kib.append(memory_kib(daemon.pid, "VmRSS"))
+    grown_kib = resident_kib[-1] - resident_kib[0]
+    assert grown_kib < ROUNDS * KEPT_KIB, resident_kib
 
 
 def test_a_thousand_connections_at_once_disturb_nobody(daemon: DaemonProcess) -> None:

@@ -17,7 +17,7 @@ from syncd.content.zone.times import MAX_TTL
 
 _LABEL = r"[A-Za-z0-9_/*-]{1,63}"
 _LINE = re.compile(
-    rf"(|@|(?:{_LABEL}\.)*{_LABEL}\.?)[ \t]+"
+    rf"(|@|(?:{_LABEL}\.){{0,126}}{_LABEL}\.?)[ \t]+"
     r"(?:([0-9]{1,10})[ \t]+)?(?:[Ii][Nn][ \t]+)?"
     r"([A-Z][A-Z0-9]+|A)[ \t]+([^ \t\r\n][^\r\n]*)\r?\n"
 )

@@ -18,13 +18,13 @@ _MAX_NAME_CHARACTERS = 254
 """Of a name without escapes and with its final dot, so that it has at most 255 octets."""
 
 _LABEL = r"[A-Za-z0-9_/*-]{1,63}"
-_NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
+_NAME = re.compile(rf"(?:{_LABEL}\.){{0,126}}{_LABEL}\.?")
 _NUMBER = r"(0|[1-9][0-9]{0,9})"
 _NUMBERS = re.compile(r"[0-9.]+")
 _NUMBER_AND_NAME = re.compile(r"(0|[1-9][0-9]{0,4})[ \t]+([^ \t]+)")
 _SRV = re.compile(r"(0|[1-9][0-9]{0,4})[ \t]+" * 3 + r"([^ \t]+)")
 _SOA = re.compile(r"([^ \t]+)[ \t]+([^ \t]+)" + rf"[ \t]+{_NUMBER}" * 5)
-_TEXTS = re.compile(r'"[ !#-\[\]-~]{0,255}"(?:[ \t]+"[ !#-\[\]-~]{0,255}")*')
+_TEXTS = re.compile(r'"[ !#-\[\]-~]{0,255}"(?:[ \t]+"[ !#-\[\]-~]{0,255}")*+')
 _MAX_TEXTS_CHARACTERS = 60_000
 """So that the rdata stays under its 65,535 octets without counting."""
 _DS = re.compile(r"(0|[1-9][0-9]{0,4})[ \t]+(0|[1-9][0-9]{0,2})[ \t]+(1|2|4)[ \t]+([0-9A-Fa-f]+)")
@@ -48,7 +48,7 @@ _RRSIG = re.compile(
 )
 _NSEC = re.compile(r"([^ \t]+)[ \t]+([A-Z][A-Z0-9 \t]*)")
 _NSEC3 = re.compile(
-    r"(1)[ \t]+([01])[ \t]+(0|[1-9][0-9]{0,4})[ \t]+(-|(?:[0-9A-Fa-f]{2})+)[ \t]+"
+    r"(1)[ \t]+([01])[ \t]+(0|[1-9][0-9]{0,4})[ \t]+(-|(?:[0-9A-Fa-f]{2})++)[ \t]+"
     r"([0-9A-Va-v]{32})(?:[ \t]+([A-Z][A-Z0-9 \t]*))?"
 )
 

@@ -9,6 +9,10 @@ field.
 import re
 from dataclasses import dataclass
 
+MAX_FIELDS = 2 * 65535 + 64
+"""In one record: rdata has at most 65,535 octets, and were each of its hexadecimal digits a field
+they were no more. Bounds the memory that a text of nothing but fields takes."""
+
 # Possessive throughout, so that a quote that is never closed costs one pass and no backtracking.
 _TOKEN = re.compile(
     r"""(?P<blank>[ \t]++)
@@ -63,7 +67,7 @@ def lex_record(text: str, position: int, *, final: bool) -> LogicalRecord:
     """Return the record that begins at `position`; `final` says that no more text will come.
 
     Raises IncompleteRecordError when the text ends before the record, and RecordSyntaxError for
-    unbalanced parentheses or quotes, and for a NUL.
+    unbalanced parentheses or quotes, for a NUL, and for more than MAX_FIELDS.
     """
     fields: list[str] = []
     depth = lines = 0
@@ -76,6 +80,8 @@ def lex_record(text: str, position: int, *, final: bool) -> LogicalRecord:
         start, position = position, found.end()
         if position == len(text) and not final and text[-1] != "\n":
             raise IncompleteRecordError
+        if len(fields) > MAX_FIELDS:
+            raise RecordSyntaxError(f"a record of more than {MAX_FIELDS} fields")
         match found.lastgroup:
             case "plain":
                 fields.append(found[0])

@@ -14,10 +14,13 @@ from syncd.content.zone.lexer import RecordError
 
 MAX_NAME_BYTES = 255
 MAX_LABEL_BYTES = 63
+MAX_NAME_CHARACTERS = 4 * MAX_NAME_BYTES
+"""Each octet is at most `\\DDD` in text: no need to cut what is longer into labels to refuse it."""
 MAX_NAME_POINTERS = 127
 """A compressed name has use for one pointer a label; without a bound on them each name of a
 message could go through the whole of it."""
 
+_TOO_LONG = f"is longer than {MAX_NAME_BYTES} octets"
 _SOA, _SIG, _RRSIG = 6, 24, 46
 _END = "\0\0"
 _ESCAPED_OCTETS = {"\0": "\1\1", "\1": "\1\2"}
@@ -41,6 +44,8 @@ def name_wire(text: str, origin: bytes) -> bytes:
         return origin
     if text == ".":
         return b"\0"
+    if len(text) > MAX_NAME_CHARACTERS:
+        raise BadNameError(_TOO_LONG)
     if _HOST_LIKE.fullmatch(text):
         labels = [label.encode() for label in text.split(".")]
     else:
@@ -55,7 +60,7 @@ def name_wire(text: str, origin: bytes) -> bytes:
     wire = b"".join([bytes((len(label),)) + label for label in labels])
     wire += b"\0" if absolute else origin
     if len(wire) > MAX_NAME_BYTES:
-        raise BadNameError(f"is longer than {MAX_NAME_BYTES} octets")
+        raise BadNameError(_TOO_LONG)
     return wire
 
 

@@ -9,7 +9,7 @@ MAX_TTL = (1 << 31) - 1
 
 _MAX_U32 = (1 << 32) - 1
 _MAX_TTL_CHARACTERS = 63
-_TTL = re.compile(r"(?:[0-9]+[WwDdHhMmSs])+[0-9]*|[0-9]+")
+_TTL = re.compile(r"(?:[0-9]+[WwDdHhMmSs])++[0-9]*|[0-9]+")
 _TTL_PART = re.compile(r"([0-9]+)([A-Za-z]?)")
 _UNIT_SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 

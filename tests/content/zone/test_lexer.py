@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from syncd.content.zone.lexer import (
+    MAX_FIELDS,
     IncompleteRecordError,
     LogicalRecord,
     Quoted,
@@ -54,6 +55,8 @@ def test_a_record_is_cut_into_fields(text: str, fields: list[str], lines: int) -
         ("a ( ) )\n", "without an opening one"), ('a "b\n', "not closed on its line: \"b$"),
         ('a "b\\"\n', "not closed on its line"), ('a ( "b\n" )\n', "not closed on its line"),
         ('a "b\\\r\n"\n', "not closed on its line"), ("a \0\n", "NUL"), ("a b\0c\n", "NUL"),
+        ('""' * (MAX_FIELDS + 1) + "\n", f"more than {MAX_FIELDS} fields"),
+        ("a b (" + "c\n" * MAX_FIELDS + ")", f"more than {MAX_FIELDS} fields"),
         ("a b\\", "ends in a backslash"), ('a "b', "not closed"), ('a "b\\', "not closed"),
     ],
 )  # fmt: skip

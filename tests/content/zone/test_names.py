@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from syncd.content.zone.names import (
+    MAX_NAME_BYTES,
     BadNameError,
     is_below,
     key_owner,
@@ -142,6 +143,14 @@ def test_a_name_is_completed_by_the_origin(text: str, origin: str, name: str) ->
 def test_what_is_no_name_is_refused(text: str) -> None:
     with pytest.raises(BadNameError):
         qualify(text, "example.")
+
+
+def test_the_longest_name_may_be_all_escapes() -> None:
+    labels = [r"\255" * size for size in (63, 63, 63, 61)]
+    longest = ".".join(labels) + "."
+    assert len(name_wire(longest, b"")) == MAX_NAME_BYTES
+    with pytest.raises(BadNameError, match="longer than 255 octets"):
+        name_wire("a." + longest, b"")
 
 
 @given(st.text())
