@@ -1,10 +1,11 @@
-"""A replica's process that runs already: it bootstraps by the library when it is told to.
+"""A replica's process that runs already, as an agent does: it bootstraps by the library when it is
+told to.
 
     python -m bench.resident ADDRESS FOLDER
 
-prints `ready`, waits for a line on standard input, and then prints one JSON object: seconds from
-the line until store and zone files are verified and durable, as `syncclient bootstrap` leaves them,
-and peak KiB. The password is in SYNC_PASSWORD.
+opens an empty store, prints `ready`, waits for a line on standard input, and then prints one JSON
+object: seconds from the line until store and zone files are verified and durable, as `syncclient
+bootstrap` leaves them, and peak KiB. The password is in SYNC_PASSWORD.
 """
 
 import json
@@ -52,23 +53,22 @@ def bootstrap(address: str, folder: Path, password: str, limit_s: float) -> Figu
     return Figure(seconds=done["seconds"], peak_kib_secondary=done["peak_kib"])
 
 
-async def _bootstrap(address: str, folder: Path) -> None:
-    zones = folder / "zones"
-    with Store.create(f"sqlite:///{folder / 'replica.db'}") as store:
-        async with Client.connect(address, os.environ["SYNC_PASSWORD"]) as client:
-            await Replica(
-                store, client, source=address, new_folder=lambda: NewFolder(zones)
-            ).synchronise()
-        ZonesDir(zones).bring_to(store, store.view())
+async def _bootstrap(store: Store, address: str, zones: Path) -> None:
+    async with Client.connect(address, os.environ["SYNC_PASSWORD"]) as client:
+        await Replica(
+            store, client, source=address, new_folder=lambda: NewFolder(zones)
+        ).synchronise()
+    ZonesDir(zones).bring_to(store, store.view())
 
 
 def main() -> None:
-    address, folder = sys.argv[1:]
-    print(_READY, end="", flush=True)
-    sys.stdin.readline()
-    watch = Stopwatch()
-    trio.run(_bootstrap, address, Path(folder))
-    seconds = watch.seconds
+    address, folder = sys.argv[1], Path(sys.argv[2])
+    with Store.create(f"sqlite:///{folder / 'replica.db'}") as store:
+        print(_READY, end="", flush=True)
+        sys.stdin.readline()
+        watch = Stopwatch()
+        trio.run(_bootstrap, store, address, folder / "zones")
+        seconds = watch.seconds
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": seconds, "peak_kib": peak_kib}))
 
