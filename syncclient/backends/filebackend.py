@@ -149,6 +149,7 @@ class ZoneFileBackend(Backend):
         if loading.lists_differ:
             await self.place_list()
         await self.load(loading)
+        await trio.to_thread.run_sync(self.files.flush)  # behind it, so that the answer is earlier
 
     async def roll_back(self, step: Step, zones: list[str]) -> None:
         wanted = set(zones)

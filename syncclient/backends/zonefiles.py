@@ -111,7 +111,10 @@ class ZoneFiles:
                 yield version, contents
 
     def swap(self, step: Step) -> None:
-        """Put what is staged in place, and take out what goes; the way back is in `.old`."""
+        """Put what is staged in place, and take out what goes; the way back is in `.old`.
+
+        The renames are not flushed yet: `flush` does that.
+        """
         with _told(), opened_folder(self.path) as folder:
             (self.path / STATE).unlink(missing_ok=True)
             staged = set(os.listdir(self._new))
@@ -123,6 +126,10 @@ class ZoneFiles:
                 for name in self._surplus(step):
                     with suppress(FileNotFoundError):
                         os.rename(name, name, src_dir_fd=folder, dst_dir_fd=old)
+
+    def flush(self) -> None:
+        """Have what was put in place survive a loss of power."""
+        with _told(), opened_folder(self.path) as folder:
             os.fsync(folder)
 
     def _surplus(self, step: Step) -> Iterator[str]:
