@@ -183,7 +183,8 @@ class BootstrapReceiver:
 
 
 class DeltaReceiver:
-    """Takes the blocks of `delta`: what is gone, and splices over what the replica has."""
+    """Takes the blocks of `delta`: what is gone, and splices over what the replica has in `view`,
+    which nobody else may use meanwhile."""
 
     def __init__(self, batch: ReplicaBatch, view: View) -> None:
         self._batch = batch
@@ -209,6 +210,10 @@ class DeltaReceiver:
     def take(self, block: bytes) -> None:
         """Take one block. Raises VerificationFailed, ProtocolViolation."""
         elements = list(self._reader.read(block))
+        with self._view.snapshot():
+            self._take(elements)
+
+    def _take(self, elements: list[Element]) -> None:
         heads = [element for element in elements if isinstance(element, Head)]
         olds = self._find_olds(heads)
         begun = 0

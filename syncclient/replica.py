@@ -33,7 +33,7 @@ from syncd.errors import (
     ViewGone,
 )
 from syncd.protocol.events import Reply
-from syncd.store import Clock, Damaged, ReplicaBatch, Store
+from syncd.store import Clock, Damaged, ReplicaBatch, Store, View
 
 REPAIR_ATTEMPTS = 3
 EVERY_TYPE = "*"
@@ -212,10 +212,14 @@ class Replica:
 
     async def _delta(self, clock: Clock, types: str) -> Outcome:
         argument = sync_request(types, "delta", [str(clock.token)], format="msgpack")
-        batch = await trio.to_thread.run_sync(self._store.replica_batch)
-        await trio.to_thread.run_sync(batch.discard)
-        view = await trio.to_thread.run_sync(self._store.view)
+        batch, view = await trio.to_thread.run_sync(self._begin_delta)
         receiver = DeltaReceiver(batch, view)
+
+        def publish(proof: Proof) -> None:
+            if not self._allow_large_change:
+                check_share(self._store, receiver.gone, receiver.replaced)
+            batch.publish_copy(proof, source=self._source, types=types, advance=True)
+
         try:
             (final,) = await exchange(
                 self._client, [argument], lambda index, block: receiver.take(block)
@@ -227,19 +231,18 @@ class Replica:
                 if (totals.count, totals.fingerprint) != (proof.count, proof.fingerprint):
                     raise VerificationFailed(f"at {proof.token} the fingerprints differ")
                 return _outcome(Path.NOTHING, proof)
-            if not self._allow_large_change:
-                await trio.to_thread.run_sync(
-                    check_share, self._store, receiver.gone, receiver.replaced
-                )
-            await trio.to_thread.run_sync(
-                lambda: batch.publish_copy(proof, source=self._source, types=types, advance=True)
-            )
+            await trio.to_thread.run_sync(publish, proof)
         except BaseException:
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(batch.discard)
             raise
         gone = sum(receiver.gone.values())
         return _outcome(Path.DELTA, proof, changed=receiver.changes - gone, gone=gone)
+
+    def _begin_delta(self) -> tuple[ReplicaBatch, View]:
+        batch = self._store.replica_batch()
+        batch.discard()
+        return batch, self._store.view()
 
     # Repair
 

@@ -17,8 +17,9 @@ _MOST_LINES = 2000
 
 def small_differences(step: Step, zones: Iterable[str]) -> dict[str, Difference]:
     """Return the differences of those zones where they are small enough for a transaction."""
-    differences = step.differences(filter(is_plain, zones))
-    return {zone: difference for zone, difference in differences if _fits(difference)}
+    with step.goal.snapshot():
+        differences = step.differences(filter(is_plain, zones))
+        return {zone: difference for zone, difference in differences if _fits(difference)}
 
 
 def _fits(difference: Difference) -> bool:

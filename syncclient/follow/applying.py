@@ -108,10 +108,12 @@ class Applier:
     def _step_from_active(self, goal: View) -> tuple[Step | None, View | None]:
         """Return the step from what the server answers, and that view; None where it is not known
         any more."""
-        before = view_before(self._store, self.active)
+        before = view_before(self._store, self.active, goal)
         if self.active is None or before is None:
             return None, before
-        return step_between(self._store, goal, self.active, before, self._touched), before
+        with goal.snapshot():
+            step = step_between(self._store, goal, self.active, before, self._touched)
+        return step, before
 
     async def _whole_step(self, goal: View) -> Step:
         answered: dict[str, int | None] = {}

@@ -189,6 +189,11 @@ class _Sample:
 
 
 def _sample(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
+    with step.goal.snapshot():
+        return _sample_of_view(step, zone, room, own_ttl)
+
+
+def _sample_of_view(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
     difference = step.difference(zone)
     if difference is None:
         present, absent = _first_records(step, zone)[:room], []

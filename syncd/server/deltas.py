@@ -13,7 +13,7 @@ from syncd.content.versions import Version
 from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store import Change, Store, View
+from syncd.store import Change, View
 from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
 from syncd.types import data_type
 
@@ -21,15 +21,13 @@ _LARGE_SPLICE = 512
 """Chunks inserted at one place from which on their bodies go out as they are stored."""
 
 
-def delta_elements(
-    changes: Iterator[Change], since: Token, view: View, store: Store
-) -> Iterator[Element]:
+def delta_elements(changes: Iterator[Change], since: Token, view: View) -> Iterator[Element]:
     """Yield a delta's elements: what is gone, then each changed object as splices over the old.
 
     Raises TokenLost if gc passes `since` meanwhile: then the old content may be gone.
     """
     try:
-        yield from _elements(changes, View(store.engine, since), view)
+        yield from _elements(changes, view.at(since), view)
     except ViewGone as error:
         raise TokenLost(f"{since} was passed by gc: {error}") from None
 
@@ -102,9 +100,9 @@ def _inserted(
             yield compress_against(decompress(bodies[digest], MAX_CHUNK_BYTES), dictionary)
 
 
-def delta_lines(changes: Iterator[Change], since: Token, view: View, store: Store) -> Iterator[str]:
+def delta_lines(changes: Iterator[Change], since: Token, view: View) -> Iterator[str]:
     """Yield a delta as text: a `@` line an object, then its `-` and `+` lines."""
-    earlier = View(store.engine, since)
+    earlier = view.at(since)
     for change in changes:
         some = change.new or change.old
         assert some is not None

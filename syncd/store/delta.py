@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Engine, Select, and_, bindparam, select
+from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, select
 
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
@@ -22,42 +22,41 @@ class Change:
     new: Version | None
 
 
-def check_token(engine: Engine, token: Token) -> None:
-    """Raise TokenLost unless a delta from `token` can be given, whole and right."""
-    with engine.connect() as connection:
-        present = read_clock(connection)
-        if token.epoch != present.epoch:
-            raise TokenLost(f"{token} is of another history than {present.token}")
-        if token.seq < present.floor:
-            raise TokenLost(f"{token} is below the floor, {present.floor}")
-        known = connection.execute(_COMMIT, {"seq": token.seq}).scalar()
-        if known is None:
-            raise TokenLost(f"{token} is no commit that this store has stood at")
-
-
-def changes(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
+def changes(since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
     """Yield what differs between `since` and `view`: first what is gone, then what is new or
     changed.
 
     Raises TokenLost, also in the middle if gc passes `since` meanwhile.
     """
-    check_token(engine, since)
+    earlier = view.at(since)
     try:
-        yield from _gone(engine, since, view, types)
-        yield from _changed(engine, since, view, types)
+        with earlier.reading() as connection:
+            _check_token(connection, since)
+        yield from _gone(earlier, view, types)
+        yield from _changed(earlier, view, types)
     except ViewGone as error:
         raise TokenLost(f"{since} was passed by gc: {error}") from None
-    check_token(engine, since)
 
 
-def _gone(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    for page in _pages(engine, _GONE, since, view, types):
+def _check_token(connection: Connection, token: Token) -> None:
+    """Raise TokenLost unless a delta from `token` can be given, whole and right."""
+    present = read_clock(connection)
+    if token.epoch != present.epoch:
+        raise TokenLost(f"{token} is of another history than {present.token}")
+    if token.seq < present.floor:
+        raise TokenLost(f"{token} is below the floor, {present.floor}")
+    known = connection.execute(_COMMIT, {"seq": token.seq}).scalar()
+    if known is None:
+        raise TokenLost(f"{token} is no commit that this store has stood at")
+
+
+def _gone(earlier: View, view: View, types: Sequence[str]) -> Iterator[Change]:
+    for page in _pages(_GONE, earlier, view, types):
         yield from (Change(old, None) for old in page)
 
 
-def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
-    earlier = View(engine, since)
-    for page in _pages(engine, _CHANGED, since, view, types):
+def _changed(earlier: View, view: View, types: Sequence[str]) -> Iterator[Change]:
+    for page in _pages(_CHANGED, earlier, view, types):
         olds: dict[tuple[str, str], Version] = {}
         for kind in {new.type for new in page}:
             names = [new.name for new in page if new.type == kind]
@@ -66,15 +65,15 @@ def _changed(engine: Engine, since: Token, view: View, types: Sequence[str]) -> 
 
 
 def _pages(
-    engine: Engine, found: "_Found", since: Token, view: View, types: Sequence[str]
+    found: "_Found", earlier: View, view: View, types: Sequence[str]
 ) -> Iterator[Sequence[Version]]:
     """Yield what is found in the order of type and name, some at a time.
 
     A few changes are found by their commits, all of them at once; many in the order of the names,
     so that no page reads again what the pages before have read.
     """
-    between = {"since": since.seq, "seq": view.token.seq, "rows": PAGE_ROWS}
-    with engine.connect() as connection:
+    between = {"since": earlier.token.seq, "seq": view.token.seq, "rows": PAGE_ROWS}
+    with earlier.reading() as connection:
         few = connection.execute(found.few, between).all()
     if len(few) < PAGE_ROWS:
         versions = [as_version(row) for row in few if row.type in types]
@@ -83,7 +82,7 @@ def _pages(
     for kind in sorted(types):
         behind = ""
         while True:
-            with engine.connect() as connection:
+            with earlier.reading() as connection:
                 rows = connection.execute(found.page, {**between, "kind": kind, "behind": behind})
                 page = [as_version(row) for row in rows.all()]
             yield page

@@ -145,7 +145,8 @@ def _set_up_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if not options.get("syncd_write"):
-            connection.exec_driver_sql("BEGIN")
+            # Straight to the driver, as every read begins with it; there is nothing to go wrong.
+            connection.connection.cursor().execute("BEGIN")
             return
         synchronous = "NORMAL" if options.get("syncd_unseen") else "FULL"
         connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")

@@ -136,7 +136,7 @@ class Store:
 
     def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
         """Yield what differs between a token and a view; raises TokenLost."""
-        return changes(self.engine, since, view, types)
+        return changes(since, view, types)
 
     def held_types(self) -> list[str]:
         """Return the types that the store has, or ever had, objects of."""
@@ -184,14 +184,16 @@ class Store:
         attempt = 0
         while True:
             attempt += 1
-            present = self.view().present(type_name, name)
-            self._check_condition(type_name, name, present, digest, serial)
             try:
-                prepared = make(present)
+                view = self.view()
                 with self.batch() as batch:
-                    if prepared is None:
-                        return None, []
-                    batch.put(type_name, prepared, None if present is None else present.version)
+                    with view.snapshot():
+                        present = view.present(type_name, name)
+                        self._check_condition(type_name, name, present, digest, serial)
+                        prepared = make(present)
+                        if prepared is None:
+                            return None, []
+                        batch.put(type_name, prepared, None if present is None else present.version)
                     return batch.publish(author, comment), batch.warnings
             except (MovedOn, ViewGone, BrokenOff) as error:
                 stated = conditional and not isinstance(error, BrokenOff)

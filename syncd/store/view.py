@@ -2,7 +2,8 @@
 
 Every read is a short transaction. Whether the view is still held is asked at its end: gc raises
 the floor in the transaction that removes, so rows read before a floor above the view was seen are
-whole.
+whole. Several reads that follow each other are cheaper in one transaction, a `snapshot`: there it
+is asked once, at the beginning.
 """
 
 import fnmatch
@@ -66,6 +67,9 @@ _FIND = select(*VERSION_COLUMNS).where(
 _BODIES = select(chunk.c.digest, chunk.c.body).where(
     chunk.c.digest.in_(bindparam("digests", expanding=True))
 )
+_TOTALS = select(tally.c.count, tally.c.fingerprint).where(
+    tally.c.type.in_(bindparam("types", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +88,63 @@ class Marked(NamedTuple):
     mark: bytes
 
 
+class _Snapshot:
+    """The transaction in which views that belong together read, while there is one."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+
+
 class View:
     """All objects as they were at `token`. Methods raise ViewGone once gc has passed it."""
 
-    def __init__(self, engine: Engine, token: Token) -> None:
+    def __init__(self, engine: Engine, token: Token, snapshot: _Snapshot | None = None) -> None:
         self._engine = engine
+        self._snapshot = _Snapshot() if snapshot is None else snapshot
         self.token = token
 
+    def at(self, token: Token) -> "View":
+        """Return the view at another commit, which shares the snapshots of this one."""
+        return View(self._engine, token, self._snapshot)
+
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[None]:
+        """Have everything that is read meanwhile, of this view and those made by its `at`, read in
+        one transaction. They must not be used in another thread then.
+
+        Not for as long as somebody else may take: while it lasts, a database can clear nothing
+        away.
+        """
+        if self._snapshot.connection is not None:
+            yield
+            return
+        with self._engine.connect() as connection:
+            self._check_held(connection)
+            self._snapshot.connection = connection
+            try:
+                yield
+            finally:
+                self._snapshot.connection = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection for reading what the view stands on. Raises ViewGone at the end if
+        gc has passed it."""
+        if self._snapshot.connection is not None:
+            yield self._snapshot.connection
+            return
         with self._engine.connect() as connection:
             yield connection
-            present = read_clock(connection)
-            if present.epoch != self.token.epoch or self.token.seq < present.floor:
-                raise ViewGone(
-                    f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"
-                )
+            self._check_held(connection)
+
+    def _check_held(self, connection: Connection) -> None:
+        present = read_clock(connection)
+        if present.epoch != self.token.epoch or self.token.seq < present.floor:
+            raise ViewGone(
+                f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"
+            )
 
     def versions(
         self,
@@ -138,7 +183,7 @@ class View:
         found: dict[str, Version] = {}
         if not names:
             return found
-        with self._reading() as connection:
+        with self.reading() as connection:
             for at in range(0, len(names), IN_LIST_VALUES):
                 part = names[at : at + IN_LIST_VALUES]
                 wanted = {"kind": type_name, "names": in_list(part), "seq": self.token.seq}
@@ -154,7 +199,7 @@ class View:
     def bodies(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return chunks' compressed bodies by digest. Raises StoreError if one is missing."""
         found: dict[bytes, bytes] = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             for at in range(0, len(digests), IN_LIST_VALUES):
                 part = digests[at : at + IN_LIST_VALUES]
                 rows = connection.execute(_BODIES, {"digests": in_list(part)})
@@ -207,11 +252,9 @@ class View:
 
     def totals(self, types: Sequence[str]) -> Totals:
         """Return count and fingerprint; costs nothing at the head, else all objects are read."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             if read_clock(connection).seq == self.token.seq:
-                rows = connection.execute(
-                    select(tally.c.count, tally.c.fingerprint).where(tally.c.type.in_(types))
-                ).all()
+                rows = connection.execute(_TOTALS, {"types": in_list(types)}).all()
                 count = fingerprint = 0
                 for objects, marks in rows:
                     count += objects
@@ -261,7 +304,7 @@ class View:
                 )
                 if wanted is not None:
                     statement = statement.where(wanted)
-                with self._reading() as connection:
+                with self.reading() as connection:
                     page = connection.execute(statement).all()
                 if page:
                     yield page

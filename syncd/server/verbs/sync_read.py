@@ -1,6 +1,7 @@
 """SYNC actions that read. What they send is made in threads, a page or block at a time."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -23,7 +24,7 @@ from syncd.server.deltas import delta_elements, delta_lines
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
-from syncd.store import View
+from syncd.store import Change, View
 
 AT = "the commit to look at, else the last"
 _PAGING = {
@@ -40,15 +41,30 @@ async def view_of(session: Session, request: SyncRequest) -> View:
 
 
 async def proof_of(session: Session, view: View, request: SyncRequest) -> str:
-    """Return what ends or heads an answer: token, count, fingerprint."""
-    totals = await session.daemon.in_thread(view.totals, request.type_names)
+    """Return what ends or heads an answer."""
+    return await session.daemon.in_thread(proof_text, view, request.type_names)
+
+
+def proof_text(view: View, types: list[str]) -> str:
+    """Return token, count and fingerprint."""
+    totals = view.totals(types)
     return f"{view.token}|{totals.count}|{fingerprint_text(totals.fingerprint)}"
 
 
-async def send_blocks(session: Session, blocks: Iterator[bytes], final: str) -> None:
-    """Send a long answer: blocks as they are made, and the line that ends it."""
+async def send_blocks(
+    session: Session, blocks: Iterator[bytes], final: str, view: View | None = None
+) -> None:
+    """Send a long answer: blocks as they are made, and the line that ends it.
+
+    All that one block needs is read in a snapshot of `view`, which is all that they are made of.
+    """
     framed = map(framed_block, blocks)
-    while part := await session.daemon.take(framed, 1):
+
+    def make() -> list[bytes]:
+        with nullcontext() if view is None else view.snapshot():
+            return list(islice(framed, 1))
+
+    while part := await session.daemon.in_thread(make):
         await session.block(part.pop())
     session.reply(Code.OK, final)
 
@@ -205,17 +221,20 @@ def _position(text: str | None) -> tuple[str, str] | None:
 async def delta(session: Session, request: SyncRequest) -> None:
     since = Token.parse(request.one_value("token"))
     daemon = session.daemon
-    view = await daemon.in_thread(daemon.store.view)
-    final = await proof_of(session, view, request)
-    changes = daemon.store.changes(since, view, request.type_names)
-    first = await daemon.in_thread(lambda: list(islice(changes, 1)))  # refuses a lost token
-    all_changes = chain(first, changes)
+
+    def begin() -> tuple[View, str, Iterator[Change]]:
+        view = daemon.store.view()
+        with view.snapshot():
+            final = proof_text(view, request.type_names)
+            changes = daemon.store.changes(since, view, request.type_names)
+            first = list(islice(changes, 1))  # refuses a lost token
+        return view, final, chain(first, changes)
+
+    view, final, changes = await daemon.in_thread(begin)
     if request.format == "msgpack":
-        elements = delta_elements(all_changes, since, view, daemon.store)
-        await send_blocks(session, write_blocks(elements), final)
+        await send_blocks(session, write_blocks(delta_elements(changes, since, view)), final, view)
     else:
-        lines = delta_lines(all_changes, since, view, daemon.store)
-        await session.listing(final, lines)
+        await session.listing(final, delta_lines(changes, since, view))
 
 
 @action(
