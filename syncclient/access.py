@@ -5,7 +5,6 @@ A password itself is never an argument: process lists show those.
 
 import getpass
 import os
-import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO
 from syncclient.address import Address
 from syncclient.tls import ClientTls
 from syncd.errors import PasswordRequired
+from syncd.secretfiles import refuse_shared
 
 PASSWORD_VARIABLE = "SYNC_PASSWORD"
 _MAX_PASSWORD_BYTES = 16 * 1024
@@ -71,12 +71,7 @@ def password_from_file(path: Path) -> str:
     """
     try:
         with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            if mode & 0o077:
-                raise PasswordRequired(
-                    f"{path} can be used by others (mode {mode:03o}); chmod 600 it, and take a new "
-                    "password if it was read"
-                )
+            refuse_shared(path, "password", descriptor=stream.fileno(), error=PasswordRequired)
             return _first_line(stream, str(path))
     except OSError as error:
         raise PasswordRequired(f"{path}: no password to be read: {error.strerror}") from None

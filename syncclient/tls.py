@@ -14,6 +14,7 @@ import trio
 
 from syncclient.address import Address, parse_pin
 from syncd.errors import ConfigError, ConnectionFailed, NotTrusted
+from syncd.secretfiles import refuse_shared
 
 _WRONG_NAME = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -92,6 +93,7 @@ def _context(tls: ClientTls, pin: str | None) -> ssl.SSLContext:
         return context
     try:
         context.load_cert_chain(tls.cert_file, tls.key_file, _no_passphrase)
+        refuse_shared(tls.key_file or tls.cert_file, "key", group_may_read=True)
     except OSError as error:
         raise ConfigError(
             f"the certificate {tls.cert_file} cannot be used: {_reason(error)}"

@@ -6,7 +6,7 @@ says, the errors, and the commented file that `--print-config` prints.
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from textwrap import wrap
@@ -138,6 +138,17 @@ def sections_text(config: object, *, within: str = "") -> list[str]:
         else:
             texts.append(section_text(name, section))
     return texts
+
+
+def secret_texts(config: Any) -> Iterator[str]:
+    """Yield what stands under the keys of a section, or of sections, that may hold a password."""
+    for each in _fields_of(config):
+        value = getattr(config, each.name)
+        declared: Setting | None = each.metadata.get(_SETTING)
+        if declared is None:
+            yield from secret_texts(value)
+        elif declared.secret:
+            yield value
 
 
 def _is_group(kind: type) -> bool:

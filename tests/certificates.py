@@ -64,6 +64,7 @@ class Certificates:
             not_after=not_after,
         )
         path = self.folder / f"{name}.pem"
+        path.touch(0o600)
         path.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
         return path
 

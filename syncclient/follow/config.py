@@ -17,7 +17,16 @@ from syncclient.address import Address, parse_pin
 from syncclient.backends import Backend, ServerSettings, backend_names, backend_of
 from syncclient.tls import ClientTls
 from syncd.errors import ConfigError
-from syncd.settings import load_tables, read_section, read_sections, section_text, setting
+from syncd.secretfiles import refuse_shared
+from syncd.settings import (
+    load_tables,
+    read_section,
+    read_sections,
+    secret_texts,
+    section_text,
+    setting,
+)
+from syncd.store.url import holds_password
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DAY_S = 24 * 3600
@@ -58,7 +67,11 @@ class SourceSection:
     ca_file: str = setting("", "CA of the server's certificate, PEM; else the system's.")
     pin: str = setting("", "sha256:HEX, the server's certificate, instead of a CA.")
     cert_file: str = setting("", "Certificate to log in with, PEM.")
-    key_file: str = setting("", "Its key, if it is not in the same file.")
+    key_file: str = setting(
+        "",
+        "Its key, if it is not in the same file. The file with the key is for its owner, and its "
+        "group to read (mode 640 or less).",
+    )
     starttls: bool = setting(False, "Whether TLS is demanded on a loopback address too.")
     allow_clear_password: bool = setting(
         False, "Whether to go on without TLS to other machines, where others can read the password."
@@ -91,7 +104,9 @@ class ReplicaSection:
 
     store: str = setting(
         "",
-        'Database of the store, as SQLAlchemy writes it; "" is SQLite in the agent\'s folder.',
+        'Database of the store, as SQLAlchemy writes it; "" is SQLite in the agent\'s folder. With '
+        "a password in it this file is for its owner, and its group to read (mode 640 or less).",
+        secret=True,
     )
     types: str = setting(
         "zones",
@@ -197,6 +212,9 @@ class AgentConfig:
         sources = _read_sources(tables.pop("source", None), file)
         kind, settings = _read_backend(tables, file)
         sections = read_sections(_Sections, tables, file)
+        secrets = (*secret_texts(sections), *secret_texts(settings))
+        if any(map(holds_password, secrets)):
+            refuse_shared(path, "password", group_may_read=True)
         if not sections.agent.folder:
             raise ConfigError(f"{file}: [agent] folder: say where the agent keeps what it needs")
         if _NAME.fullmatch(sections.agent.shown_name) is None:

@@ -6,10 +6,8 @@ A secret is never an argument, as process lists show those. Its file has the syn
 
 import binascii
 import re
-import stat
 import time
 from base64 import b64decode
-from os import fstat
 from pathlib import Path
 
 import dns.exception
@@ -24,6 +22,7 @@ import dns.tsig
 
 from syncd.content.zone.wire import Message, Signature
 from syncd.errors import ConfigError, TransferFailed
+from syncd.secretfiles import refuse_shared
 
 _MAX_FILE_BYTES = 64 * 1024
 _MAX_UNSIGNED = 99
@@ -57,12 +56,7 @@ def read_key(path: Path) -> dns.tsig.Key:
     """Return the key of a file. Raises ConfigError, which never shows what is in the file."""
     try:
         with path.open("rb") as stream:
-            mode = stat.S_IMODE(fstat(stream.fileno()).st_mode)
-            if mode & 0o077:
-                raise ConfigError(
-                    f"{path} can be used by others (mode {mode:03o}); chmod 600 it, and take a new "
-                    "key if it was read"
-                )
+            refuse_shared(path, "key", descriptor=stream.fileno())
             text = stream.read(_MAX_FILE_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise ConfigError(f"{path}: no TSIG key to be read: {error.strerror}") from None

@@ -7,9 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.ingest.folder import FolderSettings
+from syncd.secretfiles import refuse_shared
 from syncd.server.limits import Limits
 from syncd.server.tls import TlsSettings
-from syncd.settings import load_tables, parse_tables, read_sections, sections_text, setting
+from syncd.settings import (
+    load_tables,
+    parse_tables,
+    read_sections,
+    secret_texts,
+    sections_text,
+    setting,
+)
+from syncd.store.url import holds_password
 
 DEFAULT_PORT = 5040
 _HEAD = """\
@@ -25,7 +34,8 @@ class StoreSection:
     url: str = setting(
         "sqlite:///syncd.db",
         "Database of the store, as SQLAlchemy writes it; a relative path is relative to where "
-        "the daemon is started.",
+        "the daemon is started. With a password in it this file is for its owner, and its group "
+        "to read (mode 640 or less).",
         secret=True,
     )
 
@@ -97,7 +107,10 @@ class Config:
     @classmethod
     def load(cls, path: Path) -> "Config":
         """Return what a file says. Raises ConfigError, with file, section and key."""
-        return read_sections(cls, load_tables(path), str(path))
+        config = read_sections(cls, load_tables(path), str(path))
+        if any(map(holds_password, secret_texts(config))):
+            refuse_shared(path, "password", group_may_read=True)
+        return config
 
     @classmethod
     def parse(cls, text: str, file: str) -> "Config":

@@ -8,12 +8,14 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from socket import MSG_PEEK
 from typing import Any
 
 import trio
 
 from syncd.errors import ConfigError
+from syncd.secretfiles import refuse_shared
 from syncd.settings import setting
 
 DEFAULT_TLS_PORT = 5041
@@ -34,7 +36,11 @@ class TlsSettings:
         "The server's certificate and those between it and its CA, PEM; STLS is offered then. Read "
         "again on SIGHUP.",
     )
-    key_file: str = setting("", "Its key, PEM; empty: it stands in cert_file too.")
+    key_file: str = setting(
+        "",
+        "Its key, PEM; empty: it stands in cert_file too. The file with the key is for its owner, "
+        "and its group to read (mode 640 or less).",
+    )
     listen: str = setting(
         "",
         "HOST:PORT, or HOST for port 5041, where TLS begins with the first byte (syncds://); "
@@ -115,6 +121,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(settings.cert_file, settings.key_file or None, _no_passphrase)
+        refuse_shared(Path(settings.key_file or settings.cert_file), "key", group_may_read=True)
     except OSError as error:  # an ssl.SSLError as well
         key = f" with the key {settings.key_file}" if settings.key_file else ""
         raise ConfigError(

@@ -15,6 +15,7 @@ from tests.store.objects import store_url
 def certificate(tmp_path: Path, certificates: Certificates) -> Path:
     """What the server shows; a test may replace it."""
     file = tmp_path / "server.pem"
+    file.touch(0o600)
     file.write_bytes(certificates.server.read_bytes())
     return file
 
@@ -45,6 +46,7 @@ def test_a_certificate_and_its_key_stand_for_the_password(
 ) -> None:
     pem = certificates.issue("root", common_name=USER).read_text()
     begin = pem.index("-----BEGIN CERTIFICATE")
+    (tmp_path / "key.pem").touch(0o600)
     (tmp_path / "key.pem").write_text(pem[:begin])
     (tmp_path / "cert.pem").write_text(pem[begin:])
     own = ("--cert", tmp_path / "cert.pem", "--key", tmp_path / "key.pem")
@@ -96,6 +98,14 @@ def test_a_server_that_cannot_use_its_settings_does_not_start(
 ) -> None:
     line = refused("syncd", "serve", "--store", source, "--port", "0", *options, status=2)
     assert says in line
+
+
+def test_a_server_whose_key_others_can_read_does_not_start(source: str, certificate: Path) -> None:
+    certificate.chmod(0o644)
+    line = refused(
+        "syncd", "serve", "--store", source, "--port", "0", "--tls-cert", certificate, status=2
+    )
+    assert f"{certificate} can be used by others (mode 644); chmod 600 it" in line
 
 
 def test_sighup_has_the_certificate_read_again(

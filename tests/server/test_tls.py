@@ -293,6 +293,7 @@ def test_a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not(
     tmp_path: Path, start_daemon: StartDaemon, certificates: Certificates
 ) -> None:
     file = tmp_path / "server.pem"
+    file.touch(0o600)
     file.write_bytes(certificates.server.read_bytes())
     daemon = start_daemon(tls=certificates.settings(file))
     assert seen_pin(daemon) == pin_of(certificates.server)
