@@ -12,7 +12,15 @@ from sqlalchemy import Engine, func, select, update
 
 from syncd.content.reports import ServerReport
 from syncd.content.tokens import Token
-from syncd.errors import AlreadyExists, BrokenOff, MovedOn, NoSuchObject, SyncError, ViewGone
+from syncd.errors import (
+    AlreadyExists,
+    BrokenOff,
+    MovedOn,
+    NoSuchObject,
+    StoreError,
+    SyncError,
+    ViewGone,
+)
 from syncd.store import freeze, reports, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
@@ -113,8 +121,16 @@ class Store:
         return marks_of(file) if file and self.engine.dialect.name == "sqlite" else None
 
     def view(self, seq: int | None = None) -> View:
-        """Return the view at a commit, the last if None. Raises ViewGone if it is not held."""
+        """Return the view at a commit, the last if None. Raises ViewGone if it is not held, and
+        StoreError if not even the last can be: whoever asks again for a newer one would do so for
+        ever."""
         present = self.clock()
+        if present.floor > present.seq:
+            raise StoreError(
+                f"the store is damaged: its floor {present.floor} is above its last commit "
+                f"{present.seq}; `syncd fsck` says what else is wrong; then put a backup in its "
+                "place, or bootstrap a replica anew"
+            )
         if seq is None:
             seq = present.seq
         if not present.floor <= seq <= present.seq:

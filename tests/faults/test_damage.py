@@ -110,6 +110,21 @@ def test_a_rotten_chunk_that_a_change_meets_is_fetched_without_being_asked_to(
     assert_replicates(replica, source)
 
 
+def test_a_floor_above_the_last_commit_is_told_of_by_every_command(
+    tmp_path: Path, source: str
+) -> None:
+    """Looking for a view that is held would never end."""
+    with Serving(source) as serving, sqlite3.connect(tmp_path / "source.db") as connection:
+        connection.execute("UPDATE clock SET floor = seq + 1")
+        connection.commit()
+        said = refused("syncclient", "verify", serving.url(), status=6)
+        assert "510 the store is damaged: its floor" in said
+    connection.close()
+    assert "`syncd fsck`" in refused("syncd", "user", "list", "--store", source, status=8)
+    done = run("syncd", "fsck", "--store", source, status=8)
+    assert "above its commit" in done.out
+
+
 def test_zone_files_that_somebody_changed_are_written_again(
     tmp_path: Path, source: str, zones: Path, replica: str
 ) -> None:

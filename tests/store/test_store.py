@@ -17,10 +17,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from sqlalchemy import update
 
 from syncd.content.tokens import Token
-from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, TokenLost, ViewGone
+from syncd.errors import AlreadyExists, MovedOn, NoSuchObject, StoreError, TokenLost, ViewGone
 from syncd.store import Store
+from syncd.store.engine import WRITE
+from syncd.store.schema import clock
 from syncd.types import Prepared
 from tests.databases import Databases, on_every_engine
 from tests.store.objects import (
@@ -342,6 +345,22 @@ def run_threads(works: list[Callable[[], None]]) -> None:
 
 
 # Tokens
+
+
+def test_a_store_whose_floor_is_above_its_commit_is_damaged_and_not_waited_for(
+    store: Store,
+) -> None:
+    put(store, "a", b"one")
+    with store.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(update(clock).values(floor=5))
+    for read in (
+        store.view,
+        lambda: store.view(1),
+        lambda: store.read_now(lambda view: view.totals(["files"])),
+        lambda: put(store, "a", b"two"),
+    ):
+        with pytest.raises(StoreError, match=r"damaged: its floor 5 is above .* 1; `syncd fsck`"):
+            read()
 
 
 def test_a_store_that_lost_its_token_keeps_its_objects(store: Store) -> None:
