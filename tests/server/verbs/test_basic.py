@@ -1,8 +1,12 @@
 """Verbs that need no store."""
 
 import pytest
+from sqlalchemy import update
 
 from syncd.server.registry import ACTIONS, VERBS
+from syncd.store import Store
+from syncd.store.engine import WRITE
+from syncd.store.schema import clock as clock_table
 from tests.running import NOON, FixedClock
 from tests.server.conftest import Connect
 
@@ -98,6 +102,41 @@ def test_asyn_says_what_it_is_now(connect: Connect, value: str, reply: str) -> N
 @pytest.mark.parametrize("value", ["", "2", "on"])
 def test_asyn_is_0_or_1(connect: Connect, value: str) -> None:
     assert connect().ask(f"ASYN {value}").startswith("512 ")
+
+
+@pytest.mark.parametrize("user", [None, "bob", "ns2", "alice", "root"])
+def test_msgp_is_taken_always_and_with_any_argument(
+    connect: Connect, source_store: Store, user: str | None
+) -> None:
+    """Before and after a login, whatever role, while others hold a freeze, and on a replica."""
+    client = connect(user)
+    arguments = ["", " ", "text/html|text/plain", "|||", "a|" * 5000, "%zz", "é\x1b[31m", "000"]
+
+    def taken() -> bool:
+        lines = ["MSGP", "msgp", *(f"MSGP {argument}" for argument in arguments)]
+        return [client.ask(line) for line in lines] == ["200 ok"] * len(lines)
+
+    assert taken()
+    holder = connect("ns2")
+    assert holder.ask("SNGL 0|60").startswith("200 ")
+    assert holder.ask("MSGP text/plain") == "200 ok"
+    assert taken()
+    assert client.ask("ASYN 1") == "200 1"
+    assert taken()
+    assert client.ask("ASYN 0") == "200 0"
+    assert holder.ask("ESNG").startswith("200 ")
+    source_store.remove("users", "bob", author="test")
+    make_a_replica(source_store)
+    assert taken()
+    client.ask("LOUT")
+    assert taken()
+    client.ask("USER alice")
+    assert taken(), "between USER and PASS"
+
+
+def make_a_replica(store: Store) -> None:
+    with store.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(update(clock_table).values(source="syncd://elsewhere"))
 
 
 def test_a_citadel_clients_first_lines_are_taken(connect: Connect) -> None:
