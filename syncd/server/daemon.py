@@ -36,8 +36,6 @@ from syncd.server.transport import AddressCount, GuardedStream, say_farewell
 from syncd.store import Store
 
 _STORE_THREADS = 8
-_PASSWORD_CHECKS = 2
-"""Passwords checked at once, 19 MiB each: whoever guesses slows other logins, not the readers."""
 _DRAIN_WAIT_S = 0.02
 
 T = TypeVar("T")
@@ -79,7 +77,7 @@ class Daemon:
         )
         self.shared_blocks = SharedBlocks()
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
-        self.password_checks = trio.CapacityLimiter(_PASSWORD_CHECKS)
+        self.password_checks = trio.CapacityLimiter(self.limits.password_checks)
         """A guess is charged in its turn: of many who log in at once, none is taken for a thief."""
         self.reporting = trio.CapacityLimiter(1)
         """Reports wait here for each other, and for a long write to end: not with a thread each."""
@@ -171,7 +169,7 @@ class Daemon:
         self._addresses.add(peer.host)
         session.journal.opened()
         try:
-            if tls_first and not await begins_with_tls(tcp):
+            if tls_first and not await begins_with_tls(tcp, self.limits.handshake_s):
                 session.journal.ends("no TLS where TLS begins with the first byte")
                 await say_farewell(stream, NO_TLS_HERE.encode())
                 return

@@ -61,6 +61,20 @@ class Limits:
         low=1,
         high=100_000,
     )
+    password_checks: int = setting(
+        2,
+        "Passwords checked at once, 19 MiB, a processor and one of the store's 8 threads each: "
+        "whoever guesses slows other logins, not the readers.",
+        low=1,
+        high=7,
+    )
+    handshake_s: float = setting(
+        10.0,
+        "Seconds that a client may take for a TLS handshake: a few round trips, on the worst of "
+        "lines.",
+        low=0.1,
+        high=3600,
+    )
     idle_s: float = setting(
         900.0,
         "Seconds without a command after which a session is ended; Citadel's time. Not for those "

@@ -126,10 +126,11 @@ class Session(Channel):
 
     async def start_tls(self) -> None:
         """Go on under TLS, as a new session. Raises ConnectionLost if the handshake fails."""
+        handshake_s = self.daemon.limits.handshake_s
         try:
-            stream = await self.daemon.tls.encrypted(self._stream)
+            stream = await self.daemon.tls.encrypted(self._stream, handshake_s)
         except (trio.BrokenResourceError, trio.TooSlowError) as error:
-            self.journal.no_tls(failure_text(error))
+            self.journal.no_tls(failure_text(error, handshake_s))
             raise ConnectionLost from None
         self._stream = stream
         cipher, _, bits = stream.cipher()

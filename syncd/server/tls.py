@@ -20,8 +20,6 @@ from syncd.settings import setting
 
 DEFAULT_TLS_PORT = 5041
 """Port on which TLS begins with the first byte (`syncds://`)."""
-HANDSHAKE_S = 10.0
-"""How long a client may take for a handshake: a few round trips, on the worst of lines."""
 NO_TLS_HERE = "530 this port speaks TLS from the first byte: use syncds://, or another port\n"
 _HANDSHAKE_RECORD = b"\x16"
 """First byte of every TLS connection (RFC 8446, section 5.1)."""
@@ -82,14 +80,16 @@ class ServerTls:
         """Read the files again, for connections from now on; what was there stays if that fails."""
         self._context = _context(self.settings)
 
-    async def encrypted(self, stream: trio.abc.Stream) -> "trio.SSLStream[trio.abc.Stream]":
+    async def encrypted(
+        self, stream: trio.abc.Stream, handshake_s: float
+    ) -> "trio.SSLStream[trio.abc.Stream]":
         """Return the stream with TLS on it, its handshake done.
 
         Raises trio.TooSlowError, trio.BrokenResourceError.
         """
         assert self._context is not None
         secured = trio.SSLStream(stream, self._context, server_side=True)
-        with trio.fail_after(HANDSHAKE_S):
+        with trio.fail_after(handshake_s):
             try:
                 await secured.do_handshake()
             except trio.BrokenResourceError:
@@ -148,23 +148,23 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-async def begins_with_tls(stream: trio.SocketStream) -> bool:
+async def begins_with_tls(stream: trio.SocketStream, wait_s: float) -> bool:
     """Say whether a client's first byte is that of TLS; it is not taken from the stream.
 
-    Waits HANDSHAKE_S at most: a client that says nothing speaks no TLS.
+    Waits `wait_s` at most: a client that says nothing speaks no TLS.
     """
     try:
-        with trio.move_on_after(HANDSHAKE_S):
+        with trio.move_on_after(wait_s):
             return await stream.socket.recv(1, MSG_PEEK) in (_HANDSHAKE_RECORD, b"")
     except OSError:
         return True  # the handshake finds the connection gone
     return False
 
 
-def failure_text(error: BaseException) -> str:
+def failure_text(error: BaseException, handshake_s: float) -> str:
     """Return why a handshake failed, in one line that holds nothing the client wrote."""
     if isinstance(error, trio.TooSlowError):
-        return f"not done after {HANDSHAKE_S:.0f} s"
+        return f"not done after {handshake_s:g} s"
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the client's certificate: {cause.verify_message}"

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from syncd.errors import ConfigError
-from syncd.server import Daemon, tls
+from syncd.server import Daemon
 from syncd.server.tls import ServerTls, TlsSettings, vouched_names
 from syncd.store import Store
 from tests.certificates import Certificates, pin_of
@@ -78,10 +78,11 @@ def test_who_speaks_no_tls_on_the_tls_port_is_told_so(dial: Callable[[], LineCli
 
 
 def test_who_says_nothing_on_the_tls_port_is_told_in_the_end(
-    dial: Callable[[], LineClient], monkeypatch: pytest.MonkeyPatch
+    start_daemon: StartDaemon, certificates: Certificates
 ) -> None:
-    monkeypatch.setattr(tls, "HANDSHAKE_S", 0.1)
-    assert dial().line().startswith("530 this port speaks TLS")
+    daemon = start_daemon(tls=certificates.settings(), handshake_s=0.1)
+    with closing(LineClient(daemon.host, daemon.daemon.tls_port or 0)) as client:
+        assert client.line().startswith("530 this port speaks TLS")
 
 
 def test_who_speaks_tls_at_once_on_the_plain_port_finds_none(
@@ -118,18 +119,23 @@ def test_slow_handshakes_hold_up_nobody(
 
 
 def test_slow_handshakes_end(
-    daemon: RunningDaemon,
-    dial: Callable[[], LineClient],
+    start_daemon: StartDaemon,
+    certificates: Certificates,
     connect: Connect,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(tls, "HANDSHAKE_S", 0.2)
-    slow = begin_handshakes(dial, connect(None, daemon), 5)
-    assert all(client.is_ended() for client in slow)
-    wait_until(lambda: not daemon.daemon.sessions)
-    assert logged(caplog).count("not done after ") == 6
+    daemon = start_daemon(tls=certificates.settings(), handshake_s=0.2)
+    with ExitStack() as stack:
+
+        def dial() -> LineClient:
+            client = LineClient(daemon.host, daemon.daemon.tls_port or 0)
+            return stack.enter_context(closing(client))
+
+        slow = begin_handshakes(dial, connect(None, daemon), 5)
+        assert all(client.is_ended() for client in slow)
+        wait_until(lambda: not daemon.daemon.sessions)
+    assert logged(caplog).count("not done after 0.2 s") == 6
 
 
 def test_over_the_limit_the_tls_port_lets_nobody_in(

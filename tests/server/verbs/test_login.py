@@ -160,6 +160,30 @@ def test_who_may_not_even_guess_does_not_wait_for_those_who_may(
     assert [other.line() for other in slow] == ["200 bob|reader"] * 2
 
 
+def test_so_many_passwords_are_checked_at_once_as_the_operator_said(
+    start_daemon: StartDaemon, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Semaphore(0), threading.Event()
+
+    def wait(stored: str, given: str) -> bool:
+        began.release()
+        return go_on.wait(30)
+
+    monkeypatch.setattr(login, "password_matches", wait)
+    daemon = start_daemon(password_checks=3)
+    clients = [connect(None, daemon) for _ in range(6)]
+    for client in clients:
+        client.send("USER bob", f"PASS {PASSWORD}")
+        assert client.line() == "300 bob"
+    try:
+        assert all(began.acquire(timeout=10) for _ in range(3))
+        assert not began.acquire(timeout=0.3), "a fourth waits its turn"
+        assert connect(None, daemon).ask("NOOP") == "200 ok"
+    finally:
+        go_on.set()
+    assert [client.line() for client in clients] == ["200 bob|reader"] * 6
+
+
 def test_guessing_names_is_throttled_as_guessing_passwords_is(connect: Connect) -> None:
     client = connect()
     for number in range(PER_ADDRESS.failures):
