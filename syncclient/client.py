@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _PROOF = re.compile(r"([^|]*)\|([0-9]{1,18})\|([0-9a-f]{64})")
 
-_MAX_LISTING_BYTES = 256 * 1024 * 1024
+MAX_LISTING_BYTES = 256 * 1024 * 1024
 """Longest listing that is held in memory: two million zones."""
 
 _LINE_OVERHEAD_BYTES = 64
@@ -139,8 +139,8 @@ class Client:
         async with aclosing(self.connection.lines()) as received:
             async for line in received:
                 size_bytes += len(line) + _LINE_OVERHEAD_BYTES
-                if size_bytes > _MAX_LISTING_BYTES:
-                    raise ProtocolViolation(f"{verb} answers with over {_MAX_LISTING_BYTES} bytes")
+                if size_bytes > MAX_LISTING_BYTES:
+                    raise ProtocolViolation(f"{verb} answers with over {MAX_LISTING_BYTES} bytes")
                 lines.append(line)
         return reply.text, lines
 

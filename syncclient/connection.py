@@ -31,7 +31,7 @@ SILENCE_S = 300.0
 longer than it ever thinks about an answer."""
 LEAST_BYTES_A_S = 1024
 """What it must send or take from then on: one that goes on byte by byte is not waited for."""
-_MAX_NOTICES = 100
+MAX_NOTICES = 100
 """Notices kept for later: losing the oldest costs latency only, keeping all costs memory."""
 
 
@@ -42,7 +42,7 @@ class Connection:
         self._stream = stream
         self._peer = peer
         self._core = ClientConnection()
-        self._notices: deque[Notice] = deque(maxlen=_MAX_NOTICES)
+        self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
         self.bytes_up = 0
         self.bytes_down = 0
         self.round_trips = 0

@@ -17,7 +17,7 @@ from syncd.errors import ConnectionFailed, Refused, TlsRequired
 from syncd.keepalive import keep_alive
 from syncd.protocol.addresses import is_loopback
 
-_CONNECT_S = 10.0
+CONNECT_S = 10.0
 """How long a server may take until the connection stands, TLS included."""
 
 
@@ -28,7 +28,7 @@ async def open_connection(where: Address, tls: ClientTls) -> Connection:
     """
     stream: trio.abc.Stream | None = None
     try:
-        with trio.fail_after(_CONNECT_S):
+        with trio.fail_after(CONNECT_S):
             stream = socket_stream = await trio.open_tcp_stream(where.host, where.port)
             if isinstance(socket_stream, trio.SocketStream):  # but in tests without a network
                 keep_alive(socket_stream)

@@ -40,7 +40,7 @@ _GROUP_LINES = 4
 """Commands sent at once: 64 KiB, which the server takes in even while its answers are not read
 yet."""
 _LINE_BUDGET = MAX_LINE_BYTES - 256
-_MAX_LIST_BYTES = 64 * 1024 * 1024
+MAX_LIST_BYTES = 64 * 1024 * 1024
 """Names of one block of a list, unpacked."""
 
 Key = tuple[str, str]
@@ -279,7 +279,7 @@ def _check_listed_name(check_name: Callable[[str], str], name: str) -> None:
 
 def _names(packed: bytes, count: float) -> list[str]:
     try:
-        names = decompress(packed, _MAX_LIST_BYTES)
+        names = decompress(packed, MAX_LIST_BYTES)
         if names.count(b"\n") != count - 1:
             raise ProtocolViolation("a list has other numbers of names and marks")
         return names.decode("utf-8").split("\n")

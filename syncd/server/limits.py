@@ -6,6 +6,7 @@ Those that are part of the protocol, and so the same everywhere, are in `syncd/p
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.settings import setting
 
 STEP_BYTES = 64 * 1024
@@ -49,15 +50,17 @@ class Limits:
         high=_DAY_S,
     )
     failed_logins_per_address: int = setting(
-        20,
-        "Failed logins at once from one IPv4 address or IPv6 /64 network; one more every 10 s. Set "
-        "it higher where many people have one address, as behind a proxy.",
+        PER_ADDRESS.failures,
+        "Failed logins at once from one IPv4 address or IPv6 /64 network; one more every "
+        f"{PER_ADDRESS.regain_s:.0f} s. Set it higher where many people have one address, as "
+        "behind a proxy.",
         low=1,
         high=100_000,
     )
     failed_logins_per_user: int = setting(
-        10,
-        "Failed logins at once of one user, from wherever; one more every 60 s.",
+        PER_USER.failures,
+        "Failed logins at once of one user, from wherever; one more every "
+        f"{PER_USER.regain_s:.0f} s.",
         low=1,
         high=100_000,
     )

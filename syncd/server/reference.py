@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from syncd.protocol.codes import Code
+from syncd.server.limitsreference import constants, settings
 from syncd.server.registry import ACTIONS, VERBS, subject_actions
 from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.verbs import login  # noqa: F401 (registers what is listed, with all others)
@@ -107,6 +108,16 @@ def codes_table() -> str:
     )
 
 
+def limits_table() -> str:
+    """Return the table of the limits that are part of the protocol."""
+    return _table(("name", "what", "limit", "over it"), constants())
+
+
+def settings_table() -> str:
+    """Return the table of the limits that an operator may set."""
+    return _table(("name", "what", "limit", "over it"), settings())
+
+
 def logins_table() -> str:
     """Return the table of failed logins that are borne."""
     return _table(
@@ -124,6 +135,8 @@ def logins_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "codes": codes_table,
+    "limits": limits_table,
+    "settings": settings_table,
     "types": types_table,
     "verbs": verbs_table,
     "actions": actions_table,

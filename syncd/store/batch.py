@@ -34,7 +34,7 @@ from syncd.types.base import Prepared, data_type
 _FLUSH_BYTES = 4 * 1024 * 1024
 """Compressed content, and rows, held before they are written."""
 _ROW_BYTES = 400
-_COMMENT_CHARACTERS = 255
+MAX_COMMENT_CHARACTERS = 255
 
 Clockwork = Callable[[], float]
 
@@ -193,7 +193,7 @@ class Batch:
             mtime = func.coalesce(staged.c.mtime, now)
             heads.move_staged(connection, self.id, literal(seq), mtime)
             connection.execute(update(clock).values(seq=seq))
-            insert_rows(connection, commit, [(seq, now, author, comment[:_COMMENT_CHARACTERS])])
+            insert_rows(connection, commit, [(seq, now, author, comment[:MAX_COMMENT_CHARACTERS])])
             self._remove_staged(connection)
         self._flushed = False
         return Token(present.epoch, seq)

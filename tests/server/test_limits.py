@@ -1,19 +1,30 @@
 """What a client may cost: each limit, met by a real client on a real socket."""
 
+import ast
 import re
 import socket
 import time
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib import import_module
 from typing import Any
 
 import pytest
 
+from syncclient import client, dialling, repair
+from syncclient import connection as client_connection
+from syncclient.connection import LEAST_BYTES_A_S
+from syncd.protocol import limits as fixed
 from syncd.server.limits import Limits
+from syncd.server.limitsreference import limit_text
+from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.transport import AddressCount
 from syncd.store import Store
 from tests.conftest import StartDaemon
 from tests.running import EPOCH, RunningDaemon, put, wait_until
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+from tests.server.transcripts import PROTOCOL
 
 NOT_COUNTED: tuple[str, ...] = ()
 
@@ -214,19 +225,92 @@ def test_limits_that_were_hit_are_logged(
     assert hits == [("turned_away", "max_sessions"), ("limit_hit", "login_s")]
 
 
-def test_the_limits_of_protocol_md_are_those_of_the_code() -> None:
-    from syncd.protocol import limits as fixed
-    from tests.server.transcripts import PROTOCOL
+DNS_ITSELF = {
+    "MAX_NAME_BYTES",
+    "MAX_LABEL_BYTES",
+    "MAX_NAME_POINTERS",
+    "MAX_RDATA_BYTES",
+    "MAX_RRSET_BYTES",
+    "MAX_TTL",
+}
+OF_THEM_OR_WITHIN = {
+    "MAX_FIELDS": "of a record, which no longer rdata has",
+    "MAX_LINES": "where a chunk ends: section 10",
+    "MAX_TEXT_BYTES": "where a chunk ends: section 10",
+}
+"""Limits that stand elsewhere in protocol.md, or follow from those of DNS."""
+PACKAGES = ("protocol", "content", "types", "store", "server")
 
-    section = PROTOCOL.read_text("utf-8").split("## 5. Limits")[1].split("## 6.")[0]
-    numbers = {int(number.replace(",", "")) for number in re.findall(r"[0-9][0-9,]*", section)}
-    defaults = Limits()
-    for value in (
-        fixed.MAX_LINE_BYTES, fixed.MAX_LISTING_LINE_BYTES, fixed.BLOCK_BYTES,
-        fixed.MAX_BLOCK_BYTES, fixed.MAX_CHUNK_BYTES, fixed.MAX_ELEMENTS, defaults.max_sessions,
-        defaults.max_sessions_per_address, defaults.login_s, defaults.idle_s, defaults.command_s,
-        defaults.body_step_s, defaults.stall_s,
-    ):  # fmt: skip
-        assert value in numbers, value
-    for name in re.findall(r"`([a-z]+_[a-z_]+)`", section):
-        assert hasattr(defaults, name), name
+
+def section_5() -> str:
+    return PROTOCOL.read_text("utf-8").split("## 5. Limits")[1].split("## 6.")[0]
+
+
+def rows_of(table: str) -> dict[str, str]:
+    """Return the limits of a table of section 5 by their names, as they stand there."""
+    text = section_5().split(f"<!-- {table} -->")[1].split(f"<!-- /{table} -->")[0]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    return {cells[0].strip("`"): cells[2] for cells in rows}
+
+
+def limits_in(package: str) -> Iterator[tuple[str, object]]:
+    """Yield the public limits that the modules of a package define."""
+    for file in (PROTOCOL.with_name("syncd") / package).rglob("*.py"):
+        if "migrations" in file.parts:
+            continue
+        names = [
+            one.id
+            for statement in ast.parse(file.read_text("utf-8")).body
+            if isinstance(statement, ast.Assign | ast.AnnAssign)
+            for one in ast.walk(statement)
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+        ]
+        if names := [name for name in names if name.startswith("MAX_")]:
+            parts = file.relative_to(PROTOCOL.parent).with_suffix("").parts
+            module = import_module(".".join(parts))
+            yield from ((name, getattr(module, name)) for name in names)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_limit_of_the_code_stands_in_section_5_with_its_value(package: str) -> None:
+    stated = rows_of("limits")
+    for name, value in limits_in(package):
+        if name not in DNS_ITSELF | OF_THEM_OR_WITHIN.keys():
+            assert stated[name] == limit_text(name, value), name
+
+
+def test_every_limit_that_is_part_of_the_protocol_stands_in_section_5() -> None:
+    stated = rows_of("limits")
+    for name, value in vars(fixed).items():
+        if name.isupper():
+            assert stated[name] == limit_text(name, value), name
+
+
+def test_every_setting_stands_in_section_5_with_its_default() -> None:
+    defaults = {each.name: limit_text(each.name, each.default) for each in fields(Limits)}
+    assert rows_of("settings") == defaults
+
+
+def test_the_limits_of_the_client_stand_in_section_5() -> None:
+    found = {
+        (name, getattr(module, name))
+        for module in (client, client_connection, dialling, repair)
+        for name in vars(module)
+        if name in ("CONNECT_S", "SILENCE_S", "LEAST_BYTES_A_S")
+        or (name.startswith("MAX_") and name not in rows_of("limits"))
+    }
+    values = {name: limit_text(name, value) for name, value in found}
+    assert rows_of("client") == values | {"LEAST_BYTES_A_S": f"{LEAST_BYTES_A_S:,}"}
+
+
+def test_failed_logins_begin_with_what_the_settings_say() -> None:
+    assert (Limits().failed_logins_per_address, Limits().failed_logins_per_user) == (
+        PER_ADDRESS.failures,
+        PER_USER.failures,
+    )
+
+
+def test_what_section_5_names_is_a_limit() -> None:
+    known = {*rows_of("limits"), *rows_of("settings"), *rows_of("client")}
+    for name in re.findall(r"`([a-z]+_[a-z_]+|[A-Z]+_[A-Z_]+)`", section_5()):
+        assert name in known, name

@@ -340,7 +340,7 @@ def test_whatever_somebody_in_the_middle_answers_no_login_is_sent(
 def test_a_server_that_never_answers_in_tls_is_given_up(
     monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    monkeypatch.setattr(dialling, "_CONNECT_S", 0.2)
+    monkeypatch.setattr(dialling, "CONNECT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"{scheme}://alice@127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ConnectionFailed, match=f"{address}: no answer"):

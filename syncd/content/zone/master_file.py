@@ -46,7 +46,7 @@ RUN_RRSETS = 20_000
 
 _RUN_BYTES = 32 * WINDOW_BYTES
 """Text read since RRsets were last packed, where they are few but large."""
-_MAX_RECORD_BYTES = 4 * 1024 * 1024
+MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A logical record that is longer is taken for a parenthesis that was never closed."""
 _SINGLE_LINES = 256
 """Plain lines read one by one before canonical ones are looked for again."""
@@ -110,7 +110,7 @@ class MasterFile:
                 text += "\n"
             self._unpacked_bytes += len(more)
             position = self._read_window(text, final)
-            if len(text) - position > _MAX_RECORD_BYTES:
+            if len(text) - position > MAX_RECORD_BYTES:
                 raise self._invalid("a parenthesis or a quoted string is never closed")
         self._path, self.state.line = outer_path, outer_line
 

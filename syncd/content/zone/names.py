@@ -14,7 +14,7 @@ from syncd.content.zone.lexer import RecordError
 
 MAX_NAME_BYTES = 255
 MAX_LABEL_BYTES = 63
-MAX_NAME_CHARACTERS = 4 * MAX_NAME_BYTES
+_MAX_CHARACTERS = 4 * MAX_NAME_BYTES
 """Each octet is at most `\\DDD` in text: no need to cut what is longer into labels to refuse it."""
 MAX_NAME_POINTERS = 127
 """A compressed name has use for one pointer a label; without a bound on them each name of a
@@ -44,7 +44,7 @@ def name_wire(text: str, origin: bytes) -> bytes:
         return origin
     if text == ".":
         return b"\0"
-    if len(text) > MAX_NAME_CHARACTERS:
+    if len(text) > _MAX_CHARACTERS:
         raise BadNameError(_TOO_LONG)
     if _HOST_LIKE.fullmatch(text):
         labels = [label.encode() for label in text.split(".")]

@@ -27,7 +27,7 @@ from syncd.store import Marked, View
 
 _LIST_OBJECTS = 8192
 """Objects of one block of a bucket list."""
-_MAX_INLINE_BYTES = 1024 * 1024
+MAX_INLINE_BYTES = 1024 * 1024
 
 
 @action(
@@ -127,7 +127,7 @@ async def chunks(session: Session, request: SyncRequest) -> None:
         digests = [_digest(text) for text in wanted.split(",")]
         await send_blocks(session, write_blocks(_asked(view, digests)), str(view.token))
         return
-    inline_bytes = request.number("inline", 0, 0, _MAX_INLINE_BYTES)
+    inline_bytes = request.number("inline", 0, 0, MAX_INLINE_BYTES)
     elements = _listed(view, request, inline_bytes)
     await send_blocks(session, write_blocks(elements), str(view.token))
 
