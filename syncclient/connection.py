@@ -4,7 +4,6 @@ Nothing is sent before something is awaited: a login and the first command trave
 resync in which nothing changed costs one round trip.
 """
 
-import math
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
@@ -30,7 +29,8 @@ SILENCE_S = 300.0
 """How long a server may say nothing while an answer is due, or take nothing of what is sent: much
 longer than it ever thinks about an answer."""
 LEAST_BYTES_A_S = 1024
-"""What it must send or take from then on: one that goes on byte by byte is not waited for."""
+"""What it must send or take from then on: one that goes on byte by byte is not waited for, nor one
+that goes on line by line, for its answer would never end."""
 MAX_NOTICES = 100
 """Notices kept for later: losing the oldest costs latency only, keeping all costs memory."""
 
@@ -48,6 +48,8 @@ class Connection:
         self.round_trips = 0
         self.patience_s = SILENCE_S
         """How long the answer may take that is due, until its first byte."""
+        self._late_s = 0.0
+        """How long was waited for it, less what came of it in that time was worth."""
         self.greeted = False
         """Whether the greeting was read already."""
         self._turned = False
@@ -165,28 +167,39 @@ class Connection:
         return self._notices.popleft()
 
     async def _event(self, *, notices: bool = False) -> ServerSaid:
-        """Return what the server says next. An answer is waited for with patience, a notice for
-        ever: who waits for one has its own idea of how long."""
-        deadline = math.inf if notices else trio.current_time() + self.patience_s
+        """Return what the server says next. An answer is waited for with patience, for the whole
+        of it, a notice for ever: who waits for one has its own idea of how long."""
         while True:
             event = self._core.next_event()
             if event is None:
                 if self._core.state is State.CLOSED:
                     raise ConnectionFailed(f"{self._peer} ended the connection")
-                try:
-                    with trio.fail_at(deadline):
-                        deadline += await self._receive() / LEAST_BYTES_A_S
-                except trio.TooSlowError:
-                    raise ConnectionFailed(
-                        f"{self._peer} does not answer: nothing, or hardly anything, has come for "
-                        f"{self.patience_s:.0f} s"
-                    ) from None
+                if notices:
+                    await self._receive()
+                else:
+                    await self._receive_answer()
             elif isinstance(event, Notice) and not notices:
                 self._notices.append(event)
             elif isinstance(event, Closed):
                 raise ConnectionFailed(f"{self._peer} ended the connection")
             else:
+                if _ends_answer(event):
+                    self._late_s = 0.0
                 return event
+
+    async def _receive_answer(self) -> None:
+        """Take what comes next of the answer that is due."""
+        began = trio.current_time()
+        try:
+            with trio.fail_at(began + self.patience_s - self._late_s):
+                received = await self._receive()
+        except trio.TooSlowError:
+            raise ConnectionFailed(
+                f"{self._peer} does not answer: nothing, or hardly anything, has come for "
+                f"{self.patience_s:.0f} s"
+            ) from None
+        late_s = self._late_s + trio.current_time() - began - received / LEAST_BYTES_A_S
+        self._late_s = max(0.0, late_s)
 
     async def _receive(self) -> int:
         """Take what comes next; return how many bytes that are."""
@@ -204,3 +217,10 @@ class Connection:
         else:
             self._core.receive_eof()
         return len(data)
+
+
+def _ends_answer(event: ServerSaid) -> bool:
+    """Say whether nothing more follows: of a listing or of blocks, a server may send any number."""
+    if isinstance(event, Reply):
+        return event.code // 100 not in (codes.LISTING, codes.BLOCK)
+    return isinstance(event, ListingEnd)

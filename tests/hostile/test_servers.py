@@ -7,18 +7,21 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
+from itertools import chain, count, repeat
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
 from syncd.content.compression import compress
 from syncd.content.messages import Head, Opening, write_blocks
-from syncd.content.versions import object_digest
+from syncd.content.versions import chunk_digest, object_digest
 from syncd.protocol.packing import pack
 from syncd.store import Store
 from tests.cli.commands import start
+from tests.hostile.impatient import SILENCE_S
 from tests.hostile.processes import memory_kib
 from tests.store.objects import assert_sound, new_store
 
@@ -82,10 +85,12 @@ SERVERS: dict[str, tuple[bytes, Iterator[bytes]]] = {
 class Server:
     """Says the same to everybody, on and on, and takes no heed of what it hears."""
 
-    def __init__(self, beginning: bytes, rest: Iterator[bytes]) -> None:
+    def __init__(
+        self, beginning: bytes, rest: Iterator[bytes], *, half_closes: bool = True
+    ) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"syncd://root@127.0.0.1:{self._listener.getsockname()[1]}"
-        self._beginning, self._rest = beginning, rest
+        self._beginning, self._rest, self._half_closes = beginning, rest, half_closes
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
@@ -98,18 +103,22 @@ class Server:
                 connection.sendall(self._beginning)
                 for part in self._rest:
                     connection.sendall(part)
-                connection.shutdown(socket.SHUT_WR)
+                if self._half_closes:
+                    connection.shutdown(socket.SHUT_WR)
                 while connection.recv(65536):
                     pass
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_client_says_what_is_wrong_and_keeps_its_replica(tmp_path: Path, name: str) -> None:
-    with new_store(tmp_path, "replica") as replica:
+def bootstrap_in_vain(folder: Path, server: Server, *program: str) -> tuple[int, str]:
+    """Have the client copy what such a server says; return its status and last words.
+
+    Its replica stays what it was.
+    """
+    with new_store(folder, "replica") as replica:
         before = replica.clock(), replica.view().totals(["files", "users", "zones"])
-    with closing(Server(*SERVERS[name])) as server:
-        url = f"sqlite:///{tmp_path / 'replica.db'}"
-        client = start("syncclient", "bootstrap", server.address, "--store", url)
+    with closing(server):
+        url = f"sqlite:///{folder / 'replica.db'}"
+        client = start(*program, "bootstrap", server.address, "--store", url)
         highest_kib, end = 0, time.monotonic() + ENDED_S
         while client.poll() is None:
             with suppress(ProcessLookupError, FileNotFoundError):
@@ -118,13 +127,88 @@ def test_a_client_says_what_is_wrong_and_keeps_its_replica(tmp_path: Path, name:
                 client.kill()
             time.sleep(0.02)
         _, said = client.communicate()
-    assert client.returncode in (3, 7), (client.returncode, said[-1000:])
     assert "Traceback" not in said
     assert len(said) < 2000
     assert 0 < highest_kib < MEMORY_KIB
     with Store.open(url) as replica:
         assert before == (replica.clock(), replica.view().totals(["files", "users", "zones"]))
         assert_sound(replica)
+    return client.returncode, said
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_client_says_what_is_wrong_and_keeps_its_replica(tmp_path: Path, name: str) -> None:
+    status, said = bootstrap_in_vain(tmp_path, Server(*SERVERS[name]), "syncclient")
+    assert status in (3, 7), said
+
+
+IMPATIENT = ("python", "-m", "tests.hostile.impatient")
+"""The client with patience for seconds, so that nobody has to wait for minutes."""
+GIVEN_UP_S = 20.0
+"""Its patience, its start, and what a busy machine makes of them."""
+
+
+def slowly(parts: Iterable[bytes], every_s: float) -> Iterator[bytes]:
+    for part in parts:
+        time.sleep(every_s)
+        yield part
+
+
+def byte_by_byte(beginning: bytes) -> Iterator[bytes]:
+    return slowly((bytes([byte]) for byte in chain(beginning, repeat(ord("x")))), 1.0)
+
+
+def objects_slowly() -> Iterator[bytes]:
+    """Objects that are all they should be, one after the other without an end."""
+    content = b"welcome\n"
+    digest = chunk_digest(content)
+    attributes = pack({"mode": 0o644})
+    for number in count():
+        head = Head(
+            "files", f"f{number}", 1, 0, len(content), 0, crc32(content), object_digest(digest),
+            attributes, 1,
+        )  # fmt: skip
+        yield from map(block, write_blocks([head, compress(content)]))
+
+
+SLOW_SERVERS: dict[str, tuple[bytes, Iterator[bytes]]] = {
+    "silence after accepting": (b"", iter(())),
+    "silence after the greeting": (b"200 ready\n", iter(())),
+    "silence after the login": (GREETING, iter(())),
+    "silence in the midst of a block": (GREETING + b"600 1000\nxx", iter(())),
+    "a greeting byte by byte": (b"", byte_by_byte(b"200 ")),
+    "an answer byte by byte": (GREETING, byte_by_byte(b"600 1")),
+    "a block byte by byte": (GREETING + b"600 1000\n", byte_by_byte(b"")),
+    "objects without an end, slowly": (opened(), slowly(objects_slowly(), 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", SLOW_SERVERS)
+def test_a_server_that_is_too_slow_is_given_up_on(tmp_path: Path, name: str) -> None:
+    server = Server(*SLOW_SERVERS[name], half_closes=False)
+    began = time.monotonic()
+    status, said = bootstrap_in_vain(tmp_path, server, *IMPATIENT)
+    assert status == 3, said
+    assert f"does not answer: nothing, or hardly anything, has come for {SILENCE_S:.0f} s" in said
+    assert SILENCE_S < time.monotonic() - began < GIVEN_UP_S
+
+
+def test_a_listing_that_goes_on_line_by_line_is_given_up_on() -> None:
+    lines = slowly((b"VERB%d  does nothing\n" % number for number in count()), 0.5)
+    with closing(Server(GREETING + b"100 verbs\n", lines, half_closes=False)) as server:
+        client = start(*IMPATIENT, "shell", server.address)
+        _, said = client.communicate(timeout=ENDED_S)
+    assert client.returncode == 3
+    assert "does not answer: nothing, or hardly anything" in said
+
+
+@pytest.mark.parametrize("said", [b"200 ready\n", GREETING])
+def test_a_server_that_greets_and_half_closes_is_left_at_once(tmp_path: Path, said: bytes) -> None:
+    began = time.monotonic()
+    status, error = bootstrap_in_vain(tmp_path, Server(said, iter(())), "syncclient")
+    assert status == 3
+    assert "ended the connection" in error
+    assert time.monotonic() - began < GIVEN_UP_S
 
 
 def test_a_client_that_only_looks_says_what_is_wrong_as_well(tmp_path: Path) -> None:

@@ -57,6 +57,62 @@ def test_a_server_that_goes_on_byte_by_byte_is_given_up_on() -> None:
     in_simulated_time(test)
 
 
+@pytest.mark.parametrize(
+    ("beginning", "part"), [(b"100 more\n", b"line\n"), (b"", b"600 0\n"), (b"", b"600 1\nx")]
+)
+def test_a_server_whose_answer_goes_on_bit_by_bit_without_an_end_is_given_up_on(
+    beginning: bytes, part: bytes
+) -> None:
+    every_s = SILENCE_S / 3
+
+    async def test() -> None:
+        connection, far = await greeted()
+        async with trio.open_nursery() as nursery:
+
+            async def go_on() -> None:
+                await far.send_all(beginning)
+                while True:
+                    await trio.sleep(every_s)
+                    await far.send_all(part)
+
+            nursery.start_soon(go_on)
+            with pytest.raises(ConnectionFailed, match="hardly anything"):
+                if beginning:
+                    await connection.reply()
+                    _ = [line async for line in connection.lines()]
+                else:
+                    _ = [block async for block in connection.answer()]
+            nursery.cancel_scope.cancel()
+        assert trio.current_time() == pytest.approx(SILENCE_S, rel=0.01)
+
+    in_simulated_time(test)
+
+
+def test_each_answer_has_its_time_and_so_has_what_comes_after_a_fast_one() -> None:
+    async def test() -> None:
+        connection, far = await greeted()
+        async with trio.open_nursery() as nursery:
+
+            async def answer() -> None:
+                for _ in range(5):
+                    await trio.sleep(SILENCE_S * 0.9)
+                    await far.send_all(b"200 ok\n")
+                await far.send_all(b"600 500000\n" + bytes(500_000))  # pays for itself only
+
+            nursery.start_soon(answer)
+            for _ in range(5):
+                assert (await connection.reply()).code == 200
+                connection.send("NOOP")
+            await connection.reply()
+            assert len(await connection.block()) == 500_000
+            began = trio.current_time()
+            with pytest.raises(ConnectionFailed, match="does not answer"):
+                await connection.reply()
+            assert trio.current_time() - began == pytest.approx(SILENCE_S)
+
+    in_simulated_time(test)
+
+
 def test_a_slow_line_is_waited_for_as_long_as_it_moves() -> None:
     size = 500_000
     seconds = size // (LEAST_BYTES_A_S + 100)
