@@ -134,7 +134,12 @@ class WatchedFolder:
             standing = known.keys() - scan.settled.keys() - set(scan.gone)
             staging.seen = {known[name].zone: self._path(name) for name in standing}
             staging.take(sources)
-            gone = self._delete(scan.gone, staging, result)
+            unread = scan.unread + [
+                source.name
+                for source in sources
+                if source.name not in known and (source.failure or source.moving)
+            ]
+            gone = self._delete(scan.gone, unread, staging, result)
             done = staging.publish(self._settings.author, "")
         result.token, result.zones = done.token, done.objects
         result.changed, result.removed, result.warnings = done.changed, done.removed, done.warnings
@@ -143,10 +148,21 @@ class WatchedFolder:
         }
         self._remember(sources, gone, late, result)
 
-    def _delete(self, names: list[str], staging: Staging, result: Look) -> list[str]:
-        """Take out the zones of files that are gone, if that is wanted; return those files."""
-        if not self._settings.delete:
+    def _delete(
+        self, names: list[str], unread: list[str], staging: Staging, result: Look
+    ) -> list[str]:
+        """Take out the zones of files that are gone, if that is wanted; return those files.
+
+        While a new file is `unread` none goes: it may be that of any of them, renamed.
+        """
+        if not names or not self._settings.delete:
             return names
+        if unread:
+            result.refused = (
+                f"{len(names)} files are gone, but {min(unread)} is not taken yet and may hold the "
+                "zone of one of them; if it is refused, mend it or take it away"
+            )
+            return []
         zones = [self._scan.known[name].zone for name in names]
         view = self._store.view()
         heads = view.find("zones", [zone for zone in zones if zone not in staging.seen])
@@ -182,7 +198,7 @@ class WatchedFolder:
             if self._scan.broken.pop(source.name, None) is not None:
                 result.mended.append(source.name)
             taken[source.name] = seen
-        self._scan.known.update(taken)
+        self._scan.take(taken)
         for name in gone:
             del self._scan.known[name]
         try:

@@ -10,7 +10,7 @@ import fnmatch
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 Signature = tuple[int, ...]
@@ -40,6 +40,8 @@ class Scan:
     """Files that were taken, and are gone for a while."""
     waiting: int = 0
     """Files that are not at rest yet."""
+    unread: list[str] = field(default_factory=list)
+    """New files of which nobody knows whose zone they hold: refused, or not at rest yet."""
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -54,7 +56,7 @@ class FolderScan:
         self.folder = folder
         self.known: dict[str, KnownFile] = {}
         self.broken: dict[str, KnownFile] = {}
-        """Not read again before they change; the name of the zone is empty."""
+        """Not read again before they change; the name of the zone is empty if it is not known."""
         self._matches = re.compile(fnmatch.translate(pattern)).match
         self._settle_s = settle_s
         self._waiting: dict[str, tuple[Signature | None, float]] = {}
@@ -77,7 +79,32 @@ class FolderScan:
             del self.broken[name]
         self._waiting = waiting
         found.waiting = len(waiting) - len(found.settled) - len(found.gone)
+        for name in self._heirs(found.gone):
+            found.settled[name] = present[name]
+        found.unread = [
+            name
+            for name in present.keys() - self.known.keys() - found.settled.keys()
+            if name not in self.broken or not self.broken[name].zone
+        ]
         return found
+
+    def _heirs(self, gone: list[str]) -> list[str]:
+        """Return the files that were refused because one that is gone had their zone."""
+        zones = {self.known[name].zone for name in gone}
+        return [name for name, one in self.broken.items() if one.zone in zones]
+
+    def take(self, files: dict[str, KnownFile]) -> None:
+        """Note files that were taken; what was refused because of a zone that one of them has
+        given up is read again."""
+        given_up = {
+            self.known[name].zone
+            for name, one in files.items()
+            if name in self.known and self.known[name].zone != one.zone
+        }
+        self.known.update(files)
+        for name, one in self.broken.items():
+            if one.zone in given_up:
+                self.broken[name] = replace(one, signature=())
 
     def _present(self) -> dict[str, Signature]:
         present: dict[str, Signature] = {}

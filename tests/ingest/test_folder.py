@@ -212,6 +212,52 @@ def test_a_folder_that_is_suddenly_empty_takes_no_zones_away(
     assert len(zones(store)) == 7
 
 
+def test_a_file_takes_over_the_zone_of_one_that_is_gone(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    path = write(folder, "a")
+    watched.look()
+    (folder / "moved.zone").write_text("$ORIGIN a.\n" + GOOD.format(serial=2))
+    assert "zone a. stands in" in watched.look().failed["moved.zone"]
+    path.unlink()
+    look = watched.look()
+    assert (look.removed, look.mended) == (0, ["moved.zone"])
+    assert zones(store) == {"a.": 2}
+    no_look_reads(watched)
+
+
+def test_a_file_takes_a_zone_that_another_has_given_up(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    path = write(folder, "a")
+    watched.look()
+    (folder / "b.zone").write_text("$ORIGIN a.\n" + GOOD.format(serial=2))
+    watched.look()
+    path.write_text("$ORIGIN c.\n" + GOOD.format(serial=1))
+    watched.look()
+    assert watched.look().mended == ["b.zone"]
+    assert zones(store) == {"a.": 2, "c.": 1}
+
+
+def test_no_zone_goes_while_a_new_file_cannot_be_taken(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    path = write(folder, "a")
+    watched.look()
+    path.rename(folder / "renamed.zone")
+    (folder / "renamed.zone").write_text("$ORIGIN a.\n" + GOOD.format(serial=2) + "x A 192.0.2\n")
+    for _ in range(2):
+        look = watched.look()
+        assert look.removed == 0
+        assert "renamed.zone is not taken yet" in str(look.refused)
+    (folder / "renamed.zone").write_text("$ORIGIN a.\n" + GOOD.format(serial=3))
+    look = watched.look()
+    assert (look.removed, look.refused) == (0, None)
+    assert zones(store) == {"a.": 3}
+
+
 def test_two_files_of_one_zone_are_not_taken_in_turn(
     store: Store, folder: Path, watched: WatchedFolder
 ) -> None:
