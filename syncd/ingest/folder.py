@@ -22,6 +22,7 @@ from syncd.ingest.folderscan import (
     Scan,
     Signature,
     signature_of,
+    signatures,
 )
 from syncd.ingest.staging import Staging, check_share
 from syncd.ingest.zones import MasterFile, prepare_file
@@ -227,7 +228,7 @@ class _WatchedFile:
     def prepare(self) -> Prepared:
         """Read the file. Raises InvalidContent."""
         try:
-            prepared = prepare_file(self._file, opened=self._note)
+            prepared = prepare_file(self._file, looked_for=self._note)
         except InvalidContent as error:
             self._check_still()
             self.failure = str(error)
@@ -242,8 +243,11 @@ class _WatchedFile:
         of_includes = (part for own in self._included.values() for part in own)
         return KnownFile((*self._own, *of_includes), self.zone, tuple(self._included))
 
-    def _note(self, stream: BinaryIO) -> None:
-        self._included[str(stream.name)] = signature_of(os.fstat(stream.fileno()))
+    def _note(self, path: Path, stream: BinaryIO | None) -> None:
+        """Note a file that is included, and one that is missing: it may still come."""
+        self._included[str(path)] = (
+            signatures([str(path)]) if stream is None else signature_of(os.fstat(stream.fileno()))
+        )
 
     def _check_still(self) -> bool:
         try:

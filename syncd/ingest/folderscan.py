@@ -27,7 +27,7 @@ class KnownFile:
     signature: Signature
     zone: str
     includes: tuple[str, ...] = ()
-    """Paths of the files that it includes."""
+    """Paths of the files that it includes, and of those that it did not find."""
 
 
 @dataclass
@@ -123,7 +123,7 @@ class FolderScan:
 
     def _of_includes(self, name: str) -> Signature:
         known = self.broken.get(name) or self.known.get(name)
-        return () if known is None or not known.includes else _signatures(known.includes)
+        return () if known is None or not known.includes else signatures(known.includes)
 
     def _is_known(self, name: str, signature: Signature) -> bool:
         broken = self.broken.get(name)
@@ -146,7 +146,8 @@ class FolderScan:
         return now_s - since_s >= self._settle_s
 
 
-def _signatures(paths: Iterable[str]) -> Signature:
+def signatures(paths: Iterable[str]) -> Signature:
+    """Return the signatures of some files, one after another."""
     parts: list[int] = []
     for path in paths:
         try:

@@ -82,15 +82,18 @@ def _is_database(path: str) -> bool:
 Read = Callable[[MasterFile], ReadZone]
 """Reads a master file. Raises InvalidContent."""
 
+LookedFor = Callable[[Path, BinaryIO | None], None]
+"""Called with each place in which a $INCLUDE looks for its file, and the file, if it is there."""
+
 
 def read_master_file(
     file: MasterFile,
     origin: str | None = None,
     *,
-    opened: Callable[[BinaryIO], None] = lambda stream: None,
+    looked_for: LookedFor = lambda path, stream: None,
 ) -> ZoneText:
     """Read a file; relative names stand under `origin`, or else under what the file's name
-    suggests. `opened` gets each file that it includes.
+    suggests. `looked_for` is told of each file that it includes.
 
     Raises InvalidContent, with path, line and reason.
     """
@@ -100,14 +103,14 @@ def read_master_file(
                 stream,
                 origin=origin or zone_of_file_name(os.path.basename(file.path)),
                 path=file.path,
-                include=_includer(file.base, opened),
+                include=_includer(file.base, looked_for),
             )
     except OSError as error:
         raise InvalidContent(error.strerror or str(error), path=file.path) from None
 
 
 def _includer(
-    base: Path, opened: Callable[[BinaryIO], None]
+    base: Path, looked_for: LookedFor
 ) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
     """Return what opens a $INCLUDE: beside the file that names it, or in `base`; never outside
     `base`."""
@@ -121,8 +124,9 @@ def _includer(
                 raise InvalidContent(f"$INCLUDE {file}: is not below {base}", path=seen_from)
             if target.is_file():
                 stream = target.open("rb")
-                opened(stream)
+                looked_for(target, stream)
                 return stream
+            looked_for(target, None)
         raise InvalidContent(f"$INCLUDE {file}: there is no such file", path=seen_from)
 
     return include

@@ -1,11 +1,16 @@
 """Master files of this machine become zones: all of them in one commit, or none; see `staging`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
 
-from syncd.ingest.masterfiles import MasterFile, Read, find_master_files, read_master_file
+from syncd.ingest.masterfiles import (
+    LookedFor,
+    MasterFile,
+    Read,
+    find_master_files,
+    read_master_file,
+)
 from syncd.ingest.staging import Imported, Progress, import_sources
 from syncd.store import Store
 from syncd.types.base import Prepared
@@ -64,7 +69,10 @@ def prepare_file(
     file: MasterFile,
     origin: str | None = None,
     *,
-    opened: Callable[[BinaryIO], None] = lambda stream: None,
+    looked_for: LookedFor = lambda path, stream: None,
 ) -> Prepared:
-    """Read a master file; `opened` gets each file that it includes. Raises InvalidContent."""
-    return prepared_text(read_master_file(file, origin, opened=opened))
+    """Read a master file; `looked_for` is told of each file that it includes.
+
+    Raises InvalidContent.
+    """
+    return prepared_text(read_master_file(file, origin, looked_for=looked_for))

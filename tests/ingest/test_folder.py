@@ -315,6 +315,23 @@ def test_a_change_of_an_included_file_is_a_change(
     no_look_reads(watched)
 
 
+def test_a_file_is_read_again_when_what_it_includes_has_come(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    write(folder, "a", 1, "$INCLUDE sub/common\n")
+    assert "there is no such file" in watched.look().failed["a.zone"]
+    no_look_reads(watched)
+    (folder / "sub").mkdir()
+    (folder / "sub" / "common").write_text("www 300 IN A 192.0.2.80\n")
+    assert watched.look().mended == ["a.zone"]
+    assert b"192.0.2.80" in content_of(store.view(), "a.", "zones")
+    no_look_reads(watched)
+    (folder / "sub" / "common").unlink()
+    assert watched.look().failed.keys() == {"a.zone"}
+    (folder / "sub" / "common").write_text("www 300 IN A 192.0.2.81\n")
+    assert watched.look().changed == 1
+
+
 def test_what_ends_a_look_undoes_it(store: Store, folder: Path, watched: WatchedFolder) -> None:
     write(folder, "a")
 
