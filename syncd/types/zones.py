@@ -83,7 +83,7 @@ class Zones(DataType):
 
     def patch(self, present: Present, diff: IO[bytes]) -> Prepared:
         """Apply `-record` / `+record` lines; touches only the chunks that a record falls into."""
-        lines = diff.read().decode("utf-8", "replace").splitlines()
+        lines = diff.read().decode("utf-8", "surrogateescape").split("\n")
         patch = ZonePatch(present.version.name, parse_diff(lines), present.content)
         serial = soa_serial(patch.soa)
         return Prepared(

@@ -88,7 +88,7 @@ def _zone_seeds() -> Iterator[bytes]:
 
 def _check_patch(data: bytes) -> None:
     content = Content(list(cut_lines(_BASE.splitlines(keepends=True), head_lines=1)))
-    lines = data.decode("utf-8", "replace").splitlines()
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
     try:
         patched = ZonePatch(_ORIGIN, parse_diff(lines), content)
         text = b"".join(recut(patched.parts(), head_lines=1))

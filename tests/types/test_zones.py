@@ -39,10 +39,12 @@ def put(store: Store, content: bytes, name: str = ZONE) -> tuple[Token | None, l
     )
 
 
-def patch(store: Store, diff: str, name: str = ZONE) -> tuple[Token | None, list[str]]:
+def patch(store: Store, diff: str | bytes, name: str = ZONE) -> tuple[Token | None, list[str]]:
+    data = diff.encode() if isinstance(diff, str) else diff
+
     def make(present: Present | None) -> Prepared | None:
         assert present is not None
-        return ZONES.settle(ZONES.patch(present, BytesIO(diff.encode())), present)
+        return ZONES.settle(ZONES.patch(present, BytesIO(data)), present)
 
     return store.write("zones", name, make, author="test")
 
@@ -188,6 +190,17 @@ def test_a_patch_advances_the_serial(store: Store) -> None:
     content = content_of(store.view(), ZONE, "zones").decode()
     assert "ns1.example.com. 3600 IN A 192.0.2.2" in content
     assert "192.0.2.1" not in content
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"caf\xe9", "caf\u00e9".encode(), b"a\x0cb", b"a\x85b", "a\u2028b".encode(), b"a\x1cb"],
+)
+def test_a_patch_holds_the_octets_that_a_put_would(store: Store, octets: bytes) -> None:
+    record = b'a 60 IN TXT "%b"' % octets
+    put(store, text(1))
+    patch(store, b"+%b\r\n" % record)
+    assert put(store, text(2) + record + b"\n") == (None, [])
 
 
 def test_a_patch_that_does_not_fit_changes_nothing(store: Store) -> None:
