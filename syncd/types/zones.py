@@ -90,6 +90,7 @@ class Zones(DataType):
             present.version.name,
             recut(patch.parts(), head_lines=self.head_lines),
             {"serial": serial},
+            warnings=patch.warnings,
         )
 
     def check_attributes(self, attributes: Mapping[Any, Any]) -> None:

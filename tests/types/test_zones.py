@@ -192,6 +192,13 @@ def test_a_patch_advances_the_serial(store: Store) -> None:
     assert "192.0.2.1" not in content
 
 
+def test_a_patch_that_changes_the_ttl_of_other_records_says_so(store: Store) -> None:
+    put(store, text(1))
+    _, warnings = patch(store, "+ns1 60 A 192.0.2.2\n")
+    assert "ns1.example.com. A: an RRset has one TTL: 60, not 3600" in warnings
+    assert b"ns1.example.com. 60 IN A 192.0.2.1\n" in content_of(store.view(), ZONE, "zones")
+
+
 @pytest.mark.parametrize(
     "octets",
     [b"caf\xe9", "caf\u00e9".encode(), b"a\x0cb", b"a\x85b", "a\u2028b".encode(), b"a\x1cb"],

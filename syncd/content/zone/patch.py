@@ -21,7 +21,7 @@ from syncd.content.zone.names import is_below, key_owner, owner_key, type_order
 from syncd.content.zone.reader import read_records
 from syncd.errors import InvalidContent, MovedOn
 
-_NO_TTL = -1
+_NO_TTL = "-1"
 """Stands where a record of the diff states no TTL: any is meant, or that of its RRset."""
 
 _SOA = 6
@@ -36,6 +36,7 @@ class ZonePatch:
         self._removed = self._by_key(diff.removed)
         self._added = self._by_key(diff.added)
         self._first_keys: dict[int, str] = {}
+        self.warnings: list[str] = []
         soa = owner_key(zone) + type_order(_SOA)
         if len(self._removed.get(soa, ())) != len(self._added.get(soa, ())):
             raise InvalidContent("a zone has one SOA: remove the old and add the new")
@@ -48,7 +49,7 @@ class ZonePatch:
         found: dict[str, list[tuple[int, str]]] = {}
         for number, text in lines:
             try:
-                records = read_records(text, origin=self._zone, default_ttl=_NO_TTL)
+                records = read_records(text, origin=self._zone, default_ttl=int(_NO_TTL))
             except InvalidContent as error:
                 raise InvalidContent(error.reason, path="diff", line=number) from None
             if len(records) != 1:
@@ -111,36 +112,37 @@ class ZonePatch:
         for line in text.decode("ascii").splitlines():
             rrsets.setdefault(line_key(line), []).append(line)
         for key in keys:
-            lines = rrsets.setdefault(key, [])
-            ttl = lines[0].split(" ", 2)[1] if lines else self._default_ttl
-            for number, line in self._removed.get(key, ()):
-                self._remove(lines, line, number)
-            for number, line in self._added.get(key, ()):
-                self._add(lines, line, ttl, number)
-            if not lines:
-                del rrsets[key]
-            elif len(lines) > 1:
-                rrsets[key] = settle_rrset(lines, lambda text: None)
+            lines = self._changed(rrsets.pop(key, []), key)
+            if lines:
+                rrsets[key] = settle_rrset(lines, self.warnings.append) if lines[1:] else lines
         self._check(rrsets, keys)
         return [
             line.encode("ascii") + b"\n" for _, lines in sorted(rrsets.items()) for line in lines
         ]
 
-    def _remove(self, lines: list[str], line: str, number: int) -> None:
-        """Take out the line that names the same record."""
-        wanted = _identity(line)
-        for candidate in lines:
-            if _names(candidate, wanted):
-                lines.remove(candidate)
-                return
-        raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
-
-    def _add(self, lines: list[str], line: str, ttl: str, number: int) -> None:
-        owner, stated_ttl, rest = line.split(" ", 2)
-        complete = f"{owner} {ttl if int(stated_ttl) == _NO_TTL else stated_ttl} {rest}"
-        if complete in lines:
-            raise MovedOn(f"diff:{number}: the zone has the record {complete!r} already")
-        lines.append(complete)
+    def _changed(self, present: list[str], key: str) -> list[str]:
+        """Return the lines of an RRset as the diff leaves them, in no order."""
+        ttl = _ttl(present[0]) if present else self._default_ttl
+        lines = {_identity(line): line for line in present}
+        for number, line in self._removed.get(key, ()):
+            known = lines.pop(_identity(line), None)
+            if known is None or _ttl(line) not in (_NO_TTL, _ttl(known)):
+                raise MovedOn(f"diff:{number}: the zone has no record {_shown(line)!r}")
+        stated: str | None = None
+        for number, line in self._added.get(key, ()):
+            known = lines.setdefault(_identity(line), line)
+            if known is not line:
+                raise MovedOn(f"diff:{number}: the zone has the record {_shown(known)!r} already")
+            if _ttl(line) != _NO_TTL:
+                stated = stated or _ttl(line)
+                if _ttl(line) != stated:
+                    reason = f"an RRset has one TTL, not {stated} and {_ttl(line)}"
+                    raise InvalidContent(reason, path="diff", line=number)
+        left = [line for line in lines.values() if _ttl(line) not in (_NO_TTL, stated or ttl)]
+        if left:
+            owner, _, _, kind, _ = left[0].split(" ", 4)
+            self.warnings.append(f"{owner} {kind}: an RRset has one TTL: {stated}, not {ttl}")
+        return [_with_ttl(line, stated or ttl) for line in lines.values()]
 
     def _check(self, rrsets: dict[str, list[str]], keys: list[str]) -> None:
         owners = {key_owner(key) for key in keys}
@@ -150,15 +152,19 @@ class ZonePatch:
             check_alias([lines for key, lines in rrsets.items() if key_owner(key) == owner])
 
 
-def _identity(line: str) -> tuple[str, str]:
-    """Return the TTL and what else makes a line of an RRset the record it is."""
-    _, ttl, _, type_text, rdata = line.split(" ", 4)
-    return ttl, rdata_identity(type_text, rdata)
+def _ttl(line: str) -> str:
+    return line.split(" ", 2)[1]
 
 
-def _names(line: str, wanted: tuple[str, str]) -> bool:
-    ttl, identity = _identity(line)
-    return identity == wanted[1] and wanted[0] in (ttl, str(_NO_TTL))
+def _with_ttl(line: str, ttl: str) -> str:
+    owner, _, rest = line.split(" ", 2)
+    return f"{owner} {ttl} {rest}"
+
+
+def _identity(line: str) -> str:
+    """Return what makes a line of an RRset the record it is, whatever its TTL."""
+    _, _, _, type_text, rdata = line.split(" ", 4)
+    return rdata_identity(type_text, rdata)
 
 
 def _shown(line: str) -> str:

@@ -121,6 +121,10 @@ def test_what_is_not_touched_is_passed_on_as_it_is() -> None:
         ("a 10 A 1.1.1.1\n", ["-a A 1.1.1.1", "+a A 1.1.1.2"], "a 10 A 1.1.1.2\n"),
         ("a 10 A 1.1.1.1\n", ["+a TXT x"], 'a 10 A 1.1.1.1\na 300 TXT "x"\n'),
         ("a 10 A 1.1.1.1\n", ["-a 10 A 1.1.1.1", "+a 20 A 1.1.1.1"], "a 20 A 1.1.1.1\n"),
+        ("a 10 A 1.1.1.1\n", ["+a 60 A 1.1.1.2"], "a 60 A 1.1.1.1\na 60 A 1.1.1.2\n"),
+        ("a 10 A 1.1.1.1\na 10 A 1.1.1.2\n", ["-a A 1.1.1.1", "+a 60 A 1.1.1.1"],
+         "a 60 A 1.1.1.1\na 60 A 1.1.1.2\n"),
+        ("", ["+a TXT x", "+a 60 TXT y"], "a 60 TXT x\na 60 TXT y\n"),
         ("a TXT x\na TXT X\n", ["-a TXT x"], "a TXT X\n"),
         ("a TXT x\na TXT X\n", ["-a TXT X"], "a TXT x\n"),
         ("a MX 1 B\n", ["-a MX 1 b"], ""),
@@ -152,6 +156,8 @@ def test_the_soa_is_exchanged() -> None:
         (["-t TXT X"], "diff:1: the zone has no record"),
         (["+c CNAME x", "-a A 1.1.1.1", "-a A 1.1.1.1"], "diff:3: the zone has no record"),
         (["+a A 1.1.1.1"], "diff:1: the zone has the record 'a.example. 10 IN A 1.1.1.1' already"),
+        (["+A 60 A 1.1.1.1"], "diff:1: the zone has the record 'a.example. 10 IN A 1.1.1.1'"),
+        (["+b MX 1 x", "+b MX 1 X"], "diff:2: the zone has the record 'b.example. IN MX 1 x"),
     ],
 )  # fmt: skip
 def test_a_diff_that_does_not_fit_the_zone_is_refused(diff: list[str], message: str) -> None:
@@ -173,6 +179,8 @@ def test_a_diff_that_does_not_fit_the_zone_is_refused(diff: list[str], message: 
         (["+@ SOA ns.other. hm 2 2 3 4 5"], "a zone has one SOA: remove the old and add the new"),
         (["-@ NS ns.other."], "example. has no NS records of its own"),
         (["+@ DS 1 8 1 " + "00" * 20], "example. has DS records"),
+        (["+a 20 A 1.1.1.2", "+a A 1.1.1.3", "+a 30 A 1.1.1.4"],
+         "diff:3: an RRset has one TTL, not 20 and 30"),
         (["+a CNAME b"], "a.example.: a CNAME cannot stand beside other data"),
         (["+c A 1.1.1.1"], "c.example.: a CNAME cannot stand beside other data"),
         (["+c CNAME y"], "c.example.: 2 different CNAME records"),
