@@ -36,7 +36,7 @@ _CONSTANTS: list[tuple[ModuleType, str, str, str]] = [
     (protocol, "MAX_ELEMENTS", "elements of a msgpack array or map", _CLIENT),
     (protocol, "MAX_NESTING", "msgpack arrays and maps within each other", _CLIENT),
     (messages, "MAX_CHUNKS", "chunks of one object", _CLIENT),
-    (base, "MAX_NAME_CHARACTERS", "name of an object", "512"),
+    (base, "MAX_NAME_CHARACTERS", "name of an object, or pattern for names", "512"),
     (batch, "MAX_COMMENT_CHARACTERS", "comment of a commit", "the rest is not kept"),
     (master_file, "MAX_RECORD_BYTES", "one record of a zone, with its parentheses", "512"),
     (generate, "MAX_GENERATED", "records that the `$GENERATE` lines of a zone make", "512"),

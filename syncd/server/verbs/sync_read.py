@@ -25,6 +25,7 @@ from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
 from syncd.store import Change, View
+from syncd.types.base import MAX_NAME_CHARACTERS
 
 AT = "the commit to look at, else the last"
 _PAGING = {
@@ -97,6 +98,10 @@ def _selected(view: View, request: SyncRequest) -> Iterator[Version]:
     pattern = request.values[0] if request.values else None
     if pattern and not any(wildcard in pattern for wildcard in "*?["):
         pattern = request.type.check_name(pattern)
+    elif (
+        pattern and len(pattern) > MAX_NAME_CHARACTERS
+    ):  # making one takes the square of its length
+        raise IllegalValue(f"a pattern has at most {MAX_NAME_CHARACTERS} characters")
     after = request.options.get("after")
     return view.versions(
         request.type_names,

@@ -68,6 +68,14 @@ def test_a_name_or_pattern_chooses(connect: Connect, pattern: str, found: list[s
     assert connect("bob").listing(f"SYNC zones|list|{pattern}") == found
 
 
+@pytest.mark.parametrize("action", ["list", "info"])
+def test_a_pattern_that_would_take_long_to_read_is_refused(connect: Connect, action: str) -> None:
+    client = connect("bob")
+    refusal = "512 a pattern has at most 700 characters"
+    assert client.ask(f"SYNC zones|{action}|{'[' * 16000}") == refusal
+    assert client.listing(f"SYNC zones|{action}|{'[' * 700}") == []
+
+
 def test_a_page_begins_behind_the_last_name_of_the_one_before(
     connect: Connect, source_store: Store
 ) -> None:
