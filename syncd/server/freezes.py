@@ -107,11 +107,10 @@ class Freezes:
             if other is not session and other.user is not None
         ]
 
-    async def release(self, session: Session, *, anybodys: bool = False) -> bool:
-        """End a session's freeze, or anybody's; False if there was none."""
-        holder = None if anybodys else session.holder
-        ended = self.held
-        if anybodys or (ended is not None and ended.session is session):
+    async def release(self, session: Session, holder: str | None = None) -> bool:
+        """End a session's freeze, or for it that of `holder`; False if there is none (any more)."""
+        holder = holder or session.holder
+        if self.held is not None and self.held.holder == holder:
             self.held = None
         released = await self._daemon.in_thread(self._daemon.store.release, holder)
         session.holds_freeze = False

@@ -36,5 +36,5 @@ async def end_single(session: Session, argument: str) -> None:
         raise IllegalValue("the source is not frozen")
     if not is_holder(clock, session.user) and session.role is not Role.ADMIN:
         raise HigherAccessRequired(f"{clock.frozen_by} holds it; only an admin may end it")
-    await session.daemon.freezes.release(session, anybodys=True)
+    await session.daemon.freezes.release(session, clock.frozen_by)
     session.reply(Code.OK, "released")

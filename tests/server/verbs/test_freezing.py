@@ -8,6 +8,8 @@ import pytest
 
 from syncd.errors import Frozen
 from syncd.ingest.zones import find_master_files, import_zones
+from syncd.server.freezes import Freezes
+from syncd.server.session import Session
 from syncd.store import Store
 from tests.conftest import StartDaemon
 from tests.databases import on_every_engine
@@ -126,6 +128,24 @@ def test_only_the_holders_user_or_an_admin_releases(connect: Connect) -> None:
         assert alice.ask("ESNG").startswith(f"550 {holder(ns2)} holds it")
         assert releasing.ask("ESNG") == "200 released"
     assert ns2.ask("ESNG").startswith("512 ")
+
+
+def test_who_ends_a_freeze_does_not_end_one_that_began_meanwhile(
+    connect: Connect, source_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, root = connect("ns2"), connect("ns2"), connect("root")
+    first.ask("SNGL 0|60")
+    release = Freezes.release
+
+    async def too_late(freezes: Freezes, session: Session, *holder: str) -> bool:
+        source_store.release(None)
+        source_store.freeze("alice from 192.0.2.1:9", 60)
+        return await release(freezes, session, *holder)
+
+    monkeypatch.setattr(Freezes, "release", too_late)
+    assert second.ask("ESNG") == "200 released"
+    refusal = "552 frozen by alice from 192.0.2.1:9"
+    assert root.ask("SYNC zones|delete|example.com").startswith(refusal)
 
 
 @pytest.mark.parametrize("way", ["LOUT", "QUIT", "close", "reset", "TERM"])
