@@ -25,7 +25,7 @@ from syncclient.tls import ClientTls
 from syncd.content.fleet import ServerRow, ServerState
 from syncd.content.reports import ServerReport
 from syncd.content.tokens import Proof, Token
-from syncd.errors import IllegalValue, PasswordRequired, ProtocolViolation
+from syncd.errors import IllegalValue, PasswordRequired, ProtocolViolation, Refused
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
 from syncd.protocol.fields import escape, split_fields, value_field
@@ -68,6 +68,8 @@ class Client:
         """Replies to be read before the next command's own: greeting and login."""
         self._watches = False
         self.logged_in = False
+        self.turned_away = False
+        """Whether the server refused the login: there is nothing to ask on this connection."""
         if user is not None:
             connection.send("USER", user)
             connection.send("PASS", password)
@@ -117,7 +119,11 @@ class Client:
         """Read the greeting and the login's replies, if they were not yet. Raises Refused."""
         while self._replies_before:
             self._replies_before -= 1
-            reply = await self.connection.reply()
+            try:
+                reply = await self.connection.reply()
+            except Refused:
+                self.turned_away = True
+                raise
             self.logged_in = reply.code // 100 == codes.DONE and "|" in reply.text
 
     async def command(self, verb: str, argument: str = "") -> Reply:

@@ -174,6 +174,8 @@ def follow(
                     token = await bring(client, verify_next)
                     watched = types or store.clock().types or "*"
                 except (StoreError, FileFailed, Busy) as error:
+                    if client.turned_away:  # by the source, which may be frozen
+                        raise
                     say(f"syncclient: {error}; trying again", err=True)
                     await trio.sleep(_RETRY_S)
                 else:

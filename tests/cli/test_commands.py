@@ -263,6 +263,16 @@ def test_a_replica_follows_every_commit_until_it_is_interrupted(
     assert_replicates(replica, source)
 
 
+def test_a_replica_that_a_frozen_source_turns_away_says_so_and_ends(
+    tmp_path: Path, source: str, server: Serving
+) -> None:
+    with Store.open(source) as store:
+        store.freeze("somebody from 192.0.2.1:9", 60)
+    replica = store_url(tmp_path, "replica")
+    watch = ("resync", server.url(), "--store", replica, "--watch")
+    assert "552 frozen by somebody" in refused("syncclient", *watch, status=6)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_cleanly(source: str, number: int) -> None:
     with Serving(source) as server:
