@@ -15,8 +15,8 @@ from syncd.server import limits as server
 from syncd.server import throttle
 from syncd.server.limits import Limits
 from syncd.server.verbs import freezing, sync_repair
-from syncd.store import batch
 from syncd.store import reports as kept_reports
+from syncd.store import schema
 from syncd.types import base
 
 _UNITS = {"S": " s", "BYTES": " bytes", "CHARACTERS": " characters"}
@@ -37,7 +37,7 @@ _CONSTANTS: list[tuple[ModuleType, str, str, str]] = [
     (protocol, "MAX_NESTING", "msgpack arrays and maps within each other", _CLIENT),
     (messages, "MAX_CHUNKS", "chunks of one object", _CLIENT),
     (base, "MAX_NAME_CHARACTERS", "name of an object, or pattern for names", "512"),
-    (batch, "MAX_COMMENT_CHARACTERS", "comment of a commit", "the rest is not kept"),
+    (schema, "MAX_COMMENT_CHARACTERS", "comment of a commit", "the rest is not kept"),
     (master_file, "MAX_RECORD_BYTES", "one record of a zone, with its parentheses", "512"),
     (generate, "MAX_GENERATED", "records that the `$GENERATE` lines of a zone make", "512"),
     (generate, "MAX_GENERATED_CHARACTERS", "text of these records", "512"),

@@ -28,13 +28,20 @@ from syncd.store import heads
 from syncd.store.bulk import IN_LIST_VALUES, Row, delete_rows, in_list, insert_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
-from syncd.store.schema import batch, chunk, clock, commit, staged
+from syncd.store.schema import (
+    MAX_AUTHOR_CHARACTERS,
+    MAX_COMMENT_CHARACTERS,
+    batch,
+    chunk,
+    clock,
+    commit,
+    staged,
+)
 from syncd.types.base import Prepared, data_type
 
 _FLUSH_BYTES = 4 * 1024 * 1024
 """Compressed content, and rows, held before they are written."""
 _ROW_BYTES = 400
-MAX_COMMENT_CHARACTERS = 255
 
 Clockwork = Callable[[], float]
 
@@ -193,7 +200,7 @@ class Batch:
             mtime = func.coalesce(staged.c.mtime, now)
             heads.move_staged(connection, self.id, literal(seq), mtime)
             connection.execute(update(clock).values(seq=seq))
-            insert_rows(connection, commit, [(seq, now, author, comment[:MAX_COMMENT_CHARACTERS])])
+            add_commit(connection, seq, now, author, comment)
             self._remove_staged(connection)
         self._flushed = False
         return Token(present.epoch, seq)
@@ -225,6 +232,12 @@ class Batch:
     def _remove_staged(self, connection: Connection) -> None:
         connection.execute(delete(staged).where(staged.c.batch == self.id))
         connection.execute(delete(batch).where(batch.c.id == self.id))
+
+
+def add_commit(connection: Connection, seq: int, now: int, author: str, comment: str) -> None:
+    """Note a commit, with as much of author and comment as is kept."""
+    row = (seq, now, author[:MAX_AUTHOR_CHARACTERS], comment[:MAX_COMMENT_CHARACTERS])
+    insert_rows(connection, commit, [row])
 
 
 def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:

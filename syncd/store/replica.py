@@ -14,10 +14,19 @@ from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
 from syncd.errors import Busy, VerificationFailed
 from syncd.store import heads
-from syncd.store.batch import Batch, Clockwork
+from syncd.store.batch import Batch, Clockwork, add_commit
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
-from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
+from syncd.store.schema import (
+    MAX_SOURCE_CHARACTERS,
+    batch,
+    chunk,
+    clock,
+    commit,
+    staged,
+    tally,
+    version,
+)
 from syncd.store.view import VERSION_COLUMNS, as_version
 
 REPLICA_BATCH = "replica"
@@ -133,12 +142,12 @@ class ReplicaBatch(Batch):
                     epoch=proof.token.epoch,
                     seq=seq,
                     floor=present.floor if advance else seq,
-                    source=source,
+                    source=source[:MAX_SOURCE_CHARACTERS],
                     types=types,
                 )
             )
             connection.execute(delete(commit).where(commit.c.seq == seq))
-            insert_rows(connection, commit, [(seq, int(self._now()), source, "copied")])
+            add_commit(connection, seq, int(self._now()), source, "copied")
             self._remove_staged(connection)
             left = [(digest,) for digest in self.rotten]  # only history was made of these
             delete_rows(connection, chunk, ("digest",), left)

@@ -74,6 +74,10 @@ class _Bytes(TypeDecorator[bytes]):
         return LargeBinary(self.length)
 
 
+MAX_AUTHOR_CHARACTERS, MAX_COMMENT_CHARACTERS = 128, 255
+MAX_SOURCE_CHARACTERS = 255
+"""As many are kept. SQLite would keep any number; the other databases refuse what is longer."""
+
 _NAME = _text(MAX_NAME_CHARACTERS)
 _TYPE = _text(16)
 _DIGEST = _Bytes(32)
@@ -90,7 +94,7 @@ clock = Table(
     Column("frozen_by", _text(128)),
     Column("frozen_until", Double, doc="seconds since 1970"),
     Column("frozen_for", Double, doc="seconds without a command after which it ends"),
-    Column("source", _text(255), doc="of a replica: whom it copies"),
+    Column("source", _text(MAX_SOURCE_CHARACTERS), doc="of a replica: whom it copies"),
     Column("types", _text(255), doc="of a replica: which types, as it asks for them"),
 )
 
@@ -107,8 +111,8 @@ commit = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", BigInteger, nullable=False, doc="seconds since 1970"),
-    Column("author", _text(128), nullable=False),
-    Column("comment", _text(255), nullable=False),
+    Column("author", _text(MAX_AUTHOR_CHARACTERS), nullable=False),
+    Column("comment", _text(MAX_COMMENT_CHARACTERS), nullable=False),
 )
 
 

@@ -49,15 +49,15 @@ def stage_changes(batch: ReplicaBatch, replica: Store, source: Store) -> None:
         batch.add_version(change.new)
 
 
-def make_replica(replica: Store, source: Store) -> None:
+def make_replica(replica: Store, copied: Store, *, source: str = SOURCE) -> None:
     batch = replica.replica_batch()
-    view = source.view()
+    view = copied.view()
     batch.copies = view.token
     for version in view.versions(TYPES):
         for content in view.content(version):
             batch.add_chunk(chunk_digest(content), len(content), compress(content))
         batch.add_version(version)
-    batch.publish_copy(proof_of(source), source=SOURCE, types="*", advance=False)
+    batch.publish_copy(proof_of(copied), source=source, types="*", advance=False)
 
 
 def advance(replica: Store, source: Store) -> None:
@@ -74,6 +74,16 @@ def replica(tmp_path: Path, store: Store) -> Iterator[Store]:
     with new_store(tmp_path, "replica") as made:
         make_replica(made, store)
         yield made
+
+
+def test_a_source_may_have_a_long_address(tmp_path: Path, store: Store) -> None:
+    put(store, "a", b"a")
+    pinned = f"syncds://replica1@{'n' * 60}.example.net:5041?pin=sha256:{'0' * 64}"
+    with new_store(tmp_path, "replica") as replica:
+        make_replica(replica, store, source=pinned)
+        assert replica.clock().source == pinned
+        assert replica.log(1)[0].author == pinned[:128]
+        make_replica(replica, store, source="s" * 500)
 
 
 def test_a_copy_is_what_the_source_is(store: Store, replica: Store) -> None:

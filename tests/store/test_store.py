@@ -214,11 +214,12 @@ def test_the_log_says_who_changed_how_much_and_why(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_comment_that_is_too_long_is_cut_not_refused(store: Store) -> None:
+def test_an_author_or_comment_that_is_too_long_is_cut_not_refused(store: Store) -> None:
     with store.batch() as batch:
         batch.put("files", prepared("a", b"x"), None)
-        batch.publish("alice", "x" * 1000)
-    assert store.log(1)[0].comment == "x" * 255
+        batch.publish("a" * 1000, "x" * 1000)
+    newest = store.log(1)[0]
+    assert (newest.author, newest.comment) == ("a" * 128, "x" * 255)
 
 
 def test_making_a_store_twice_is_refused_and_changes_nothing(tmp_path: Path, store: Store) -> None:
