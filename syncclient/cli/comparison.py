@@ -15,6 +15,13 @@ from syncd.types import all_types
 
 _SHOWN_DIGITS = 12
 
+_COMPARED_HEADS = ("type", "server", "its fingerprint", "replica", "its fingerprint", "in sync")
+_COMPARED_KEYS = (
+    "type", "server", "server fingerprint", "replica", "replica fingerprint", "in sync",
+    "server at", "replica at",
+)  # fmt: skip
+"""A table says with the place of a column whose it is, and the tokens below it; JSON has neither."""
+
 
 def _short(fingerprint: int) -> str:
     return fingerprint_text(fingerprint)[:_SHOWN_DIGITS]
@@ -59,11 +66,12 @@ def _compare_status(proofs: dict[str, Proof], store_url: str, as_json: bool) -> 
                     _short(totals.fingerprint), "yes" if in_sync else "NO",
                 )
             )  # fmt: skip
-        token = view.token
-    columns = ("type", "server", "its fingerprint", "replica", "its fingerprint ", "in sync")
-    print_table(columns, rows, as_json=as_json)
-    if not as_json:
-        server = next(iter(proofs.values())).token if proofs else "-"
+        token = str(view.token)
+    server = str(next(iter(proofs.values())).token) if proofs else "-"
+    if as_json:
+        print_table(_COMPARED_KEYS, [(*row, server, token) for row in rows], as_json=True)
+    else:
+        print_table(_COMPARED_HEADS, rows, as_json=False)
         say(f"server at {server}, replica at {token}")
     return 0 if same else DIFFERS_STATUS
 
