@@ -47,6 +47,8 @@ NOWHERE = "syncd://root@127.0.0.1:1"
           "{source}"), 6, "a user's name has up to 64"),
         (("syncd", "user", "add", "x", "--role", "reader", "--password-stdin", "--store",
           "{source}"), 6, "a password has at least one character"),
+        (("syncd", "user", "add", "x", "--role", "reader", "--store", "{source}"), 2,
+         "there is no terminal to ask at: give --password-stdin"),
         (("syncclient",), 2, ""),
         (("syncclient", "status"), 2, "Missing argument 'URL'"),
         (("syncclient", "status", "nonsense"), 2, "is no address: write syncd://USER@HOST:PORT"),
