@@ -56,6 +56,9 @@ def _own_folder(folder: Path) -> Iterator[None]:
 
 
 async def _follow(file: Path, config: AgentConfig) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # What comes again when all is done is raised as the receiver ends, and finds this.
+        signal.signal(number, signal.SIG_IGN)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(keep_watchdog)

@@ -65,6 +65,18 @@ def test_it_follows_until_it_is_told_to_stop(config: Path, source: str, tmp_path
     assert PASSWORD not in done.err
 
 
+def test_it_ends_the_same_however_often_it_is_told(config: Path, tmp_path: Path) -> None:
+    with following(config) as process:
+        come((tmp_path / "agent" / "active.json").exists)
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.001)
+        done = finish(process)
+    assert done.status == 0
+    assert done.err.splitlines()[-1].endswith("INFO stopped")
+
+
 def test_two_agents_do_not_use_one_folder(config: Path, tmp_path: Path) -> None:
     with following(config) as process:
         come((tmp_path / "agent" / "active.json").exists)
