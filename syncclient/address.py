@@ -15,6 +15,8 @@ _ADDRESS = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?/?(?:\?pin=(?P<pin>[^?&]+))?"
 )
 _WITH_PASSWORD = re.compile(r"(?:\w*://|(?!\w*://))[^@:]*:.*@.*", re.DOTALL)
+_PRINTED_PIN = re.compile(r"sha256 fingerprint=", re.IGNORECASE)
+_SHOWN_CHARACTERS = 100
 _PIN = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -59,10 +61,12 @@ class Address:
 def parse_pin(text: str) -> str:
     """Return the fingerprint of a certificate in its one form. Raises ConfigError.
 
-    Its hex digits may have colons between them, as `openssl x509 -fingerprint -sha256` prints them.
+    What `openssl x509 -fingerprint -sha256` prints is taken as well: `sha256 Fingerprint=` in place
+    of `sha256:`, and colons between the hex digits.
     """
-    kind, _, digits = text.partition(":")
+    kind, _, digits = _PRINTED_PIN.sub("sha256:", text).partition(":")
     pin = f"{kind}:{digits.replace(':', '')}".lower()
     if _PIN.fullmatch(pin) is None:
-        raise ConfigError(f"{text!r:.100} is no pin: write sha256: and 64 hex digits")
+        shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+        raise ConfigError(f"{shown!r} is no pin: write sha256: and 64 hex digits")
     return pin

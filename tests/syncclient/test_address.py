@@ -28,6 +28,7 @@ def test_without_a_port_the_usual_one_is_meant() -> None:
 def test_a_pin_is_read_as_openssl_prints_it() -> None:
     printed = ":".join(["AB"] * 32)
     assert parse_pin(f"SHA256:{printed}") == f"sha256:{'ab' * 32}"
+    assert parse_pin(f"sha256 Fingerprint={printed}") == f"sha256:{'ab' * 32}"
     assert Address.parse(f"syncd://ns1/?pin=sha256:{printed}").pin == f"sha256:{'ab' * 32}"
 
 
