@@ -63,6 +63,8 @@ def parse_request(argument: str, role: Role) -> SyncRequest:
     fields = argument.split("|")
     if len(fields) < 2:
         raise IllegalValue("syntax: SYNC TYPE|ACTION[|...]; SYNC ? lists the types and actions")
+    if any(field != field.strip() for field in fields[:2]):
+        raise IllegalValue("write types and action without blanks beside the |: SYNC zones|info")
     actions = SUBJECTS.get(fields[0], ACTIONS)
     chosen = actions.get(fields[1].lower())
     if chosen is None:

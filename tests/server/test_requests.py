@@ -80,6 +80,8 @@ def test_several_types_are_for_the_actions_that_take_them(connect: Connect, acti
     [
         ("zones", "512 syntax: SYNC TYPE|ACTION"),
         ("zones|nosuch", "530 no such action: 'nosuch'"),
+        ("zones | info", "512 write types and action without blanks"),
+        ("zones|info |limit=1", "512 write types and action without blanks"),
         ("rooms|info", "530 no such type: 'rooms'"),
         ("|info", "530 no such type: ''"),
         ("Zones|info", "530 no such type: 'Zones'"),
