@@ -42,15 +42,12 @@ class Files(DataType):
     def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Take the bytes as they are."""
         mode, mtime = options.get("mode"), options.get("mtime")
-        try:
-            return self.prepare_file(
-                name,
-                stream,
-                mode=DEFAULT_MODE if mode is None else int(mode, 8),
-                mtime=None if mtime is None else int(mtime),
-            )
-        except ValueError:
-            raise IllegalValue(f"mode={mode} (octal) or mtime={mtime} is not a number") from None
+        return self.prepare_file(
+            name,
+            stream,
+            mode=DEFAULT_MODE if mode is None else _number("mode", mode, 8, "an octal number"),
+            mtime=None if mtime is None else _number("mtime", mtime, 10, "a number of seconds"),
+        )
 
     def prepare_file(
         self, name: str, stream: IO[bytes], *, mode: int, mtime: int | None
@@ -82,6 +79,13 @@ class Files(DataType):
             version.name, version.size, f"{version.attribute('mode'):o}", f"{version.crc32:08x}",
             version.digest.hex()[:12], version.mtime, version.seq,
         )  # fmt: skip
+
+
+def _number(option: str, text: str, base: int, what: str) -> int:
+    try:
+        return int(text, base)
+    except ValueError:
+        raise IllegalValue(f"{option}={text:.40} is not {what}") from None
 
 
 FILES = Files()

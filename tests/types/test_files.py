@@ -64,6 +64,18 @@ def test_a_mode_that_is_more_than_permissions_is_refused(mode: str) -> None:
         FILES.prepare("a", BytesIO(b""), {"mode": mode})
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"mode": "888"}, "mode=888 is not an octal number"),
+        ({"mode": "640", "mtime": "now"}, "mtime=now is not a number of seconds"),
+    ],
+)
+def test_what_is_wrong_is_named_and_nothing_else(options: dict[str, str], says: str) -> None:
+    with pytest.raises(IllegalValue, match=f"^{says}$"):
+        FILES.prepare("a", BytesIO(b""), options)
+
+
 @pytest.mark.parametrize("mtime", ["yesterday", "", "1.5", str(1 << 63), str(-(1 << 63) - 1)])
 def test_a_time_that_is_no_number_of_seconds_is_refused(mtime: str) -> None:
     with pytest.raises(IllegalValue, match="mtime"):
