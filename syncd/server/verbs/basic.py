@@ -134,6 +134,8 @@ async def message_preference(session: Session, argument: str) -> None:
 @verb("MESG name", role=None, summary="show a system message: hello, goodbye")
 async def message(session: Session, argument: str) -> None:
     text = _MESSAGES.get(argument.strip().lower())
+    if not argument.strip():
+        raise NoSuchObject("say which system message: hello, goodbye")
     if text is None:
         raise NoSuchObject(f"no system message {escape(argument):.40}; there are hello, goodbye")
     await session.listing(argument.strip().lower(), [text])

@@ -163,7 +163,8 @@ def test_rwho_names_the_software_and_when_it_was_last_active(
 
 
 def test_a_message_that_is_not_there_is_refused(connect: Connect) -> None:
-    assert connect().ask("MESG nothing").startswith("571 ")
+    assert connect().ask("MESG nothing").startswith("571 no system message nothing;")
+    assert connect().ask("MESG") == "571 say which system message: hello, goodbye"
 
 
 def test_quit_says_goodbye_and_ends(connect: Connect) -> None:
