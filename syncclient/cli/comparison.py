@@ -20,7 +20,7 @@ _COMPARED_KEYS = (
     "type", "server", "server fingerprint", "replica", "replica fingerprint", "in sync",
     "server at", "replica at",
 )  # fmt: skip
-"""A table says with the place of a column whose it is, and the tokens below it; JSON has neither."""
+"""A table says with the place of a column whose it is, and the tokens below it; JSON does not."""
 
 
 def _short(fingerprint: int) -> str:
