@@ -9,8 +9,10 @@ steers a terminal, hides text or turns its direction.
 import json
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ from syncd.errors import SyncError, file_failure
 
 INTERRUPTED_STATUS = 130
 USAGE_STATUS = 2
+_FAULT_STATUS = 1
 DIFFERS_STATUS = 10
 """Exit status of a comparison that found a difference."""
 
@@ -156,7 +159,9 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        _say_lines(shown.getvalue())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         say(f"{program}: interrupted", err=True)
@@ -172,9 +177,17 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
         return 0
     except OSError as error:
         failure = file_failure(error)
-        click.echo(f"{program}: {printable(failure)}", err=True)
+        say(f"{program}: {failure}", err=True)
         return failure.exit_status
+    except Exception:  # noqa: BLE001 (a fault of ours: its trace, for whoever mends it)
+        _say_lines(traceback.format_exc())
+        return _FAULT_STATUS
     return status if isinstance(status, int) else 0
+
+
+def _say_lines(text: str) -> None:
+    for line in text.splitlines():
+        say(line, err=True)
 
 
 def _came_of_an_interruption(error: BaseException) -> bool:
