@@ -49,8 +49,9 @@ class Address:
             )
         found = _ADDRESS.fullmatch(text)
         if found is None or int(found["port"] or DEFAULT_PORT) > 65535:
+            shown = text if "?pin=" in text else text.partition("?")[0]  # a password may be there
             raise ConfigError(
-                f"{text!r} is no address: write syncd://USER@HOST:PORT or syncds://USER@HOST:PORT"
+                f"{shown!r} is no address: write syncd://USER@HOST:PORT or syncds://USER@HOST:PORT"
             )
         tls = found["scheme"] == "syncds"
         port = int(found["port"] or (DEFAULT_TLS_PORT if tls else DEFAULT_PORT))

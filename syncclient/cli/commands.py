@@ -18,6 +18,7 @@ from syncd.content.fleet import ServerState
 from syncd.content.tokens import Token
 from syncd.errors import IllegalValue
 from syncd.output import say, warn
+from syncd.storeoption import warn_of_password
 
 _PROGRAM = "syncclient"
 
@@ -36,7 +37,12 @@ type_option = click.option(
     "--type", "type_name", default="zones", show_default=True, help="Type of the object."
 )
 store_option = click.option(
-    "--store", "store_url", metavar="URL", envvar="SYNCD_STORE", help="The replica's database."
+    "--store",
+    "store_url",
+    callback=warn_of_password,
+    metavar="URL",
+    envvar="SYNCD_STORE",
+    help="The replica's database.",
 )
 condition_options = _options(
     click.option("--digest", help="Refuse unless it is at this digest."),
@@ -73,6 +79,7 @@ replica_options = _options(
     click.option(
         "--store",
         "store_url",
+        callback=warn_of_password,
         metavar="URL",
         envvar="SYNCD_STORE",
         required=True,
@@ -175,7 +182,13 @@ def status(access: Access, store_url: str | None, as_json: bool) -> int:
 @syncclient.command()
 @connection_options
 @click.option(
-    "--store", "store_url", metavar="URL", envvar="SYNCD_STORE", required=True, help="The replica."
+    "--store",
+    "store_url",
+    callback=warn_of_password,
+    metavar="URL",
+    envvar="SYNCD_STORE",
+    required=True,
+    help="The replica.",
 )
 @click.option("--types", help="Types to compare, with commas.")
 @click.option("--text", is_flag=True, help="Show the lines that a resync would change.")

@@ -12,6 +12,7 @@ from syncd import __version__
 from syncd.cli.importing import import_
 from syncd.cli.options import json_option, open_store, store_option
 from syncd.output import bytes_text, print_table, say, time_text
+from syncd.storeoption import warn_of_password
 from syncd.types import Role
 
 _DAY_S = 24 * 3600
@@ -77,6 +78,7 @@ def init(store_url: str) -> None:
 @click.option(
     "--store",
     "store_url",
+    callback=warn_of_password,
     envvar="SYNCD_STORE",
     metavar="URL",
     help="[store] url (or SYNCD_STORE).",

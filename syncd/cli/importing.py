@@ -10,9 +10,9 @@ from syncd.cli.options import (
     json_option,
     open_store,
     store_option,
-    warn_of_password,
 )
 from syncd.output import print_table, say, warn
+from syncd.storeoption import warn_of_password
 
 if TYPE_CHECKING:
     from syncd.ingest.staging import Imported

@@ -3,9 +3,8 @@
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from syncd.output import warn
+from syncd.storeoption import warn_of_password
 
 if TYPE_CHECKING:
     from syncd.store import Store
@@ -18,23 +17,6 @@ def open_store(url: str) -> "Store":
     from syncd.store import Store  # brings in SQLAlchemy, beside which an import reads already
 
     return Store.open(url)
-
-
-def warn_of_password(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    """Return a database's URL as it was given; say so if its password stands on the command line,
-    where every user of the machine can read it."""
-    assert parameter.name is not None
-    given = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    if given and ("@" in url or "?" in url):
-        from syncd.store.url import holds_password  # brings in SQLAlchemy
-
-        if holds_password(url):
-            warn(
-                "syncd",
-                "the list of processes shows everybody the password in this URL; give the URL in "
-                f"{parameter.envvar} instead",
-            )
-    return url
 
 
 store_option = click.option(

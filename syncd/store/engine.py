@@ -84,7 +84,10 @@ def open_engine(url: str, *, create: bool) -> Engine:
         if file and Path(file).exists():
             watch_file(engine, file, shown)
     else:
-        engine = create_engine(parsed, **engine_arguments(parsed))
+        try:
+            engine = create_engine(parsed, **engine_arguments(parsed))
+        except ValueError:
+            raise _not_taken(shown) from None
         set_up_server(engine)
     _name_failures(engine, shown)
     try:
@@ -95,10 +98,21 @@ def open_engine(url: str, *, create: bool) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown}: cannot be opened: {error}") from None
+    except TypeError:  # the driver's, for an option that it does not have
+        engine.dispose()
+        if not parsed.query:
+            raise
+        raise _not_taken(shown) from None
     except SyncError:
         engine.dispose()
         raise
     return engine
+
+
+def _not_taken(shown: str) -> StoreError:
+    return StoreError(
+        f"store {shown}: cannot be opened: the driver does not take what stands behind the `?`"
+    )
 
 
 def _is_up_to_date(engine: Engine, shown: str) -> bool:

@@ -18,7 +18,13 @@ _DRIVERS = {
 
 KNOWN = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE"
 
-_SECRET_OPTIONS = frozenset({"password", "passwd", "sslpassword", "ssl_key_password"})
+_SECRET_OPTIONS = frozenset(
+    {
+        "password", "passwd", "sslpassword", "ssl_key_password", "scram_client_key",
+        "scram_server_key", "oauth_client_secret",
+    }
+)  # fmt: skip
+"""Of the drivers, behind a URL's `?`."""
 
 
 def parse_url(text: str, what: str = "store") -> URL:

@@ -15,6 +15,8 @@ from tests.running import put
 from tests.store.objects import store_url
 
 SECRET = "Tr0ub4dor-and-3"
+NOBODY = "syncd://carol@127.0.0.1:1"
+SYNCHRONISING = [(name, NOBODY) for name in ("bootstrap", "resync", "status", "diff", "verify")]
 
 
 @pytest.fixture
@@ -180,16 +182,72 @@ def test_the_shells_history_keeps_no_password(tmp_path: Path, server: Serving) -
         (("syncd", "log", "--store"), "postgresql+psycopg://u:{}@127.0.0.1:1/x", "SYNCD_STORE"),
         (("syncd", "log", "--store"), "mariadb+pymysql://u@localhost/x?password={}", "SYNCD_STORE"),
         (("syncd", "import", "powerdns"), "mariadb+pymysql://u:{}@localhost/x", "SYNCD_POWERDNS"),
+        (("syncd", "serve", "--store"), "postgresql+psycopg://u:{}@127.0.0.1:1/x", "SYNCD_STORE"),
+        *(
+            (
+                ("syncclient", *command, "--store"),
+                "postgresql+psycopg://u:{}@127.0.0.1:1/x?scram_client_key={}",
+                "SYNCD_STORE",
+            )
+            for command in SYNCHRONISING
+        ),
     ],
 )  # fmt: skip
 def test_a_databases_password_on_the_command_line_is_warned_of(
     tmp_path: Path, source: str, command: tuple[str, ...], url: str, variable: str
 ) -> None:
     options = ("--store", source) if "import" in command else ()
-    said = finish(start(*command, url.format(SECRET), *options)).err
+    url = url.replace("{}", SECRET)
+    said = finish(start(*command, url, *options)).err
     assert f"give the URL in {variable} instead" in said
     assert SECRET not in said
     words = (word for word in command if word != "--store")
-    said = finish(start(*words, *options, variables={variable: url.format(SECRET)})).err
+    said = finish(start(*words, *options, variables={variable: url})).err
     assert "warning" not in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mariadb+pymysql://u:{}@127.0.0.1:1/x?connect_timeout=soon",
+        "mariadb+pymysql://u:{}@127.0.0.1:1/x?nonsense=1",
+        "postgresql+psycopg://u@127.0.0.1:1/x?scram_client_key={}",
+        "postgresql+psycopg://u@127.0.0.1:1/x?sslpassword={}&sslmode=nonsense",
+        "postgresql+psycopg://u:{}@127.0.0.1:nonsense/x",
+        "sqlite://u:{}@h/x",
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_named_without_its_secrets(url: str) -> None:
+    options = {"variables": {"SYNCD_STORE": url.replace("{}", SECRET)}}
+    line = refused("syncd", "log", status=8, **options)
+    assert "127.0.0.1" in line or "***" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize("address", ["syncd://h?password={}", "syncd://u@h?token={}", "u:{}@h"])
+def test_what_is_no_address_is_refused_without_what_may_be_a_secret(address: str) -> None:
+    line = refused("syncclient", "status", address.format(SECRET), status=2)
+    assert "syncd://USER@HOST:PORT" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'key "transfer" {{ algorithm hmac-sha256; secret "{}"; }};',
+        'key "transfer" {{ algorithm {}; secret "c2VjcmV0"; }};',
+        "{}",
+        'key "transfer" {{ secret "{}" }}; {}',
+    ],
+)
+def test_a_tsig_key_that_cannot_be_used_is_not_shown(
+    tmp_path: Path, source: str, text: str
+) -> None:
+    file = password_file(tmp_path, content=text.format(SECRET, SECRET))
+    line = refused(
+        "syncd", "import", "axfr", "example.com@127.0.0.1:1", "--store", source,
+        "--tsig-key", file, status=2,
+    )  # fmt: skip
+    assert str(file) in line
+    assert SECRET not in line
