@@ -11,6 +11,9 @@ _ESCAPED = re.compile(r"%([0-9A-Fa-f]{2})")
 _ROOT = "root"
 SUFFIX = ".zone"
 
+MAX_FILE_NAME_BYTES = 250
+"""File systems take 255; what is being written may have `.part` behind it."""
+
 
 def zone_file_name(zone: str) -> str:
     """Return the name of a zone's file."""

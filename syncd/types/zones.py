@@ -19,6 +19,7 @@ from syncd.content.zone.serial import next_serial, serial_is_newer
 from syncd.errors import IllegalValue, InvalidContent
 from syncd.types.base import DataType, Prepared, Present, check_plain_name, register
 from syncd.types.roles import Role
+from syncd.types.zone_files import MAX_FILE_NAME_BYTES, zone_file_name
 
 _PLAIN_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)++")
 _MAX_NAME_CHARACTERS = 254
@@ -130,7 +131,13 @@ class ReadZone(Protocol):
 
 
 def prepared_text(text: ReadZone) -> Prepared:
-    """Return a zone that was read, ready to be cut."""
+    """Return a zone that was read, ready to be cut. Raises InvalidContent for one whose name no
+    file can have: it would keep replicas from writing any other."""
+    if (length := len(zone_file_name(text.name))) > MAX_FILE_NAME_BYTES:
+        raise InvalidContent(
+            f"{text.name:.80} ...: the name is too long: that of its file would have {length} "
+            f"octets, and at most {MAX_FILE_NAME_BYTES} can be kept in a file"
+        )
     lines = text.lines()
     soa = next(lines)
     chunks = cut_lines(chain([soa], lines), head_lines=ZONES.head_lines)

@@ -65,6 +65,16 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.mark.parametrize(
+    "name", [".".join(["x" * 63] * 3 + ["y" * 54]) + ".", "\\228" * 41 + ".e."]
+)
+def test_a_zone_whose_name_no_file_can_have_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(InvalidContent, match="the name is too long"):
+        put(store, b"@ 60 SOA ns.e. h.e. 1 2 3 4 5\n@ 60 NS ns.e.\n", name)
+    shorter = name.removeprefix("x").removeprefix("\\228")
+    put(store, b"@ 60 SOA ns.e. h.e. 1 2 3 4 5\n@ 60 NS ns.e.\n", shorter)
+
+
+@pytest.mark.parametrize(
     ("given", "kept"),
     [
         ("Example.COM", "example.com."), ("example.com.", "example.com."), (".", "."),
