@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from syncclient.dns.server import DnsServer
 from syncd import __version__
 from syncd.content.fleet import ServerState
 from syncd.content.tokens import Token
-from syncd.errors import IllegalValue
+from syncd.errors import IllegalValue, file_failure
 from syncd.output import say, warn
 from syncd.storeoption import warn_of_password
 
@@ -285,9 +286,20 @@ def get(
     if output is None:
         _show(b"".join(parts))
     else:
-        temporary = output.with_name(output.name + ".part")
-        temporary.write_bytes(b"".join(parts))
+        _write(output, b"".join(parts))
+
+
+def _write(output: Path, content: bytes) -> None:
+    """Put a file in place, whole. Raises FileFailed."""
+    temporary = output.with_name(output.name + ".part")
+    try:
+        temporary.write_bytes(content)
         temporary.replace(output)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        error.filename = output  # the one that was asked for
+        raise file_failure(error) from None
 
 
 def _show(content: bytes) -> None:
@@ -302,10 +314,7 @@ def _show(content: bytes) -> None:
 def _content(path: Path) -> list[bytes]:
     if str(path) == "-":
         return [sys.stdin.buffer.read()]
-    try:
-        return [path.read_bytes()]
-    except OSError as error:
-        raise IllegalValue(f"{path}: {error.strerror}") from None
+    return [path.read_bytes()]
 
 
 def _tell(written: tuple[Token | None, list[str]]) -> None:
