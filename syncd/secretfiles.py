@@ -2,6 +2,7 @@
 
 Passwords and keys to sign with are for their owner only. Private keys of TLS, and configurations,
 may be read by their group: that is how distributions hand them to a service (root:ssl-cert, 640).
+So may what systemd hands over as a credential: its access list shows as rights of a group.
 """
 
 import os
@@ -28,9 +29,16 @@ def refuse_shared(
     OSError too.
     """
     mode = stat.S_IMODE(os.stat(path if descriptor is None else descriptor).st_mode)
+    group_may_read = group_may_read or _is_credential(path)
     if mode & (_OTHERS_BUT_READING_GROUP if group_may_read else _OTHERS):
         advice = "chmod 600 it (640 lets its group read)" if group_may_read else "chmod 600 it"
         raise error(
             f"{path} can be used by others (mode {mode:03o}); {advice}, and take a new {secret} "
             "if it was read"
         )
+
+
+def _is_credential(path: Path) -> bool:
+    """Say whether systemd has put a file there for this service (LoadCredential=)."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return folder != "" and path.resolve().is_relative_to(Path(folder).resolve())

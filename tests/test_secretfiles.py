@@ -9,6 +9,7 @@ from syncclient.follow.config import AgentConfig
 from syncclient.tls import ClientTls
 from syncclient.tls import _context as client_context
 from syncd.errors import ConfigError
+from syncd.secretfiles import refuse_shared
 from syncd.server.config import Config
 from syncd.server.tls import ServerTls, TlsSettings
 from tests.certificates import Certificates
@@ -123,3 +124,21 @@ def test_a_certificate_that_was_renewed_for_all_to_read_is_not_taken(
     with pytest.raises(ConfigError, match="can be used by others"):
         tls.reload()
     assert tls.offered
+
+
+def test_what_systemd_hands_over_may_show_rights_of_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    password = tmp_path / "credentials" / "password"
+    password.parent.mkdir()
+    password.write_text(PASSWORD)
+    password.chmod(0o440)
+    with pytest.raises(ConfigError):
+        refuse_shared(password, "password")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(password.parent))
+    refuse_shared(password, "password")
+    with pytest.raises(ConfigError):
+        refuse_shared(written(tmp_path, ""), "password")
+    password.chmod(0o444)
+    with pytest.raises(ConfigError):
+        refuse_shared(password, "password")
