@@ -5,6 +5,7 @@ is not asked cannot be answered wrongly by somebody in between. If it is refused
 sent. Only `allow_clear_password` goes on without TLS, and then without trying.
 """
 
+from errno import EMFILE, ENFILE
 from os import strerror
 from socket import gaierror
 
@@ -13,7 +14,7 @@ import trio
 from syncclient.address import Address
 from syncclient.connection import Connection
 from syncclient.tls import ClientTls, encrypted
-from syncd.errors import ConnectionFailed, Refused, TlsRequired
+from syncd.errors import ConnectionFailed, Refused, SyncError, TlsRequired, file_failure
 from syncd.keepalive import keep_alive
 from syncd.protocol.addresses import is_loopback
 
@@ -24,7 +25,8 @@ CONNECT_S = 10.0
 async def open_connection(where: Address, tls: ClientTls) -> Connection:
     """Dial; the connection is under TLS if it has to be.
 
-    Raises ConnectionFailed, NotTrusted, TlsRequired, ConfigError, IllegalValue.
+    Raises ConnectionFailed, NotTrusted, TlsRequired, ConfigError, IllegalValue; FileFailed if this
+    machine has no file descriptor left for it.
     """
     stream: trio.abc.Stream | None = None
     try:
@@ -46,19 +48,22 @@ async def open_connection(where: Address, tls: ClientTls) -> Connection:
         if isinstance(error, trio.TooSlowError):
             raise ConnectionFailed(f"{where}: no answer") from None
         if isinstance(error, OSError):
-            raise ConnectionFailed(f"{where}: {_why(error)}") from None
+            raise _failure(where, error) from None
         raise
 
 
-def _why(error: OSError) -> str:
-    """Say what the operating system answered, and what to look at."""
+def _failure(where: Address, error: OSError) -> SyncError:
+    """Return what the operating system answered, and what to look at."""
     if isinstance(error, gaierror):
-        return f"{error.strerror}; is the host's name right?"
-    cause = error.__cause__
+        return ConnectionFailed(f"{where}: {error.strerror}; is the host's name right?")
+    cause = error.__cause__ or error
     while isinstance(cause, BaseExceptionGroup):  # one for each of the host's addresses
         cause = cause.exceptions[0]
-    said = strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(error)
-    return f"{said}; does `syncd serve` run there, on that port?"
+    number = cause.errno if isinstance(cause, OSError) else None
+    said = strerror(number) if number else str(error)
+    if number in (EMFILE, ENFILE):
+        return file_failure(OSError(number, said, str(where)))
+    return ConnectionFailed(f"{where}: {said}; does `syncd serve` run there, on that port?")
 
 
 def _name(where: Address) -> str:

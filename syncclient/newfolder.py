@@ -20,6 +20,7 @@ from syncclient import filewriter
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
 from syncclient.filewriter import pack_piece
 from syncclient.folderstate import FolderState
+from syncd.errors import file_failure
 from syncd.pipes import widen
 from syncd.types.zone_files import zone_file_name
 
@@ -39,22 +40,26 @@ class NewFolder:
     """Takes pieces of zones; `put_in_place` ends it, or `discard`. `end` may come before either."""
 
     def __init__(self, path: Path, name_of: Callable[[str], str] = zone_file_name) -> None:
-        """`name_of` says how the file of a zone is called."""
+        """`name_of` says how the file of a zone is called. Raises FileFailed."""
         self._path = path
         self._name_of = name_of
         self._fresh = fresh_path(path)
-        if self._fresh.exists():
-            shutil.rmtree(self._fresh)
-        self._fresh.mkdir(parents=True)
         self.written = 0
         self._last = ""
-        self._writer = subprocess.Popen(
-            [sys.executable, "-I", "-S", filewriter.__file__, str(self._fresh)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,  # Ctrl-C is for us; we end it
-        )
+        try:
+            if self._fresh.exists():
+                shutil.rmtree(self._fresh)
+            self._fresh.mkdir(parents=True)
+            self._writer = subprocess.Popen(
+                [sys.executable, "-I", "-S", filewriter.__file__, str(self._fresh)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C is for us; we end it
+            )
+        except OSError as error:
+            error.filename = str(self._fresh) if error.filename is None else error.filename
+            raise file_failure(error) from None
         assert self._writer.stdin is not None
         widen(self._writer.stdin.fileno())
         self._waiting: queue.Queue[list[bytes] | None] = queue.Queue(_BLOCKS_WAITING)

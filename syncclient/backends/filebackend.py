@@ -77,7 +77,7 @@ class ZoneFileBackend(Backend):
         place. Raises FileFailed, ServerFailed."""
 
     async def place_list(self) -> None:
-        """Put the list that was staged in place."""
+        """Put the list that was staged in place. Raises FileFailed."""
 
     # The contract
 
@@ -195,7 +195,10 @@ class FileBackend(ZoneFileBackend):
         return self.list.with_name(self.list.name + ".staged")
 
     async def place_list(self) -> None:
-        await trio.to_thread.run_sync(self._staged_list.replace, self.list)
+        try:
+            await trio.to_thread.run_sync(self._staged_list.replace, self.list)
+        except OSError as error:
+            raise file_failure(error) from None
 
     async def stage_list(self, step: Step) -> None:
         def write() -> None:

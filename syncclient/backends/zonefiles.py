@@ -165,10 +165,11 @@ class ZoneFiles:
             os.fsync(folder)
 
     def finish(self) -> None:
-        """Forget the way back."""
+        """Forget the way back; there may be none, if nothing could be staged."""
         with _told():
             for folder in (self._new, self._old):
-                _empty(folder)
+                if folder.exists():
+                    _empty(folder)
 
 
 def _empty(folder: Path) -> None:

@@ -147,7 +147,8 @@ def follow(
 ) -> None:
     """Bring a replica to its source after every commit, until interrupted.
 
-    What this machine refuses (no room, a locked store) is told, and tried again.
+    What this machine refuses (no room, a locked store) is told once, and tried again until it
+    works.
     """
     with Store.create(store_url, exist_ok=True) as store:
         _warn_of_other_source(store, str(access.address))
@@ -163,11 +164,15 @@ def follow(
                     verify=verify,
                 ).synchronise()
                 files = await trio.to_thread.run_sync(_bring_files, store, zones_dir, verify)
-            if outcome.path is not SyncPath.NOTHING or (files and files.written + files.removed):
+            moved = files is not None and files.written + files.removed
+            if outcome.path is not SyncPath.NOTHING or moved or told:
                 _show(outcome, files, as_json)
             return outcome.token
 
+        told = ""
+
         async def work(client: Client) -> None:
+            nonlocal told
             verify_next = verify
             while True:
                 try:
@@ -176,10 +181,13 @@ def follow(
                 except (StoreError, FileFailed, Busy) as error:
                     if client.turned_away:  # by the source, which may be frozen
                         raise
-                    say(f"syncclient: {error}; trying again", err=True)
+                    if str(error) != told:
+                        told = str(error)
+                        say(f"syncclient: {told}; trying again every {_RETRY_S:g} s", err=True)
+                    await client.noop()  # or the source would take the session for a dead one
                     await trio.sleep(_RETRY_S)
                 else:
-                    verify_next = False
+                    verify_next, told = False, ""
                     await client.wait_for_commit(watched, token, _POLL_S)
 
         with_client(access, work)

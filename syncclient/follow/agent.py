@@ -92,9 +92,8 @@ class Agent:
                     await self._follow(access)
                 except _SOURCE as error:
                     log.warning("source_failed", source=access.address, reason=error)
-                except StoreError as error:  # the database is away: it is looked for again
-                    self._standing.failed(error)
-                    log.error("failed", reason=error)
+                except (StoreError, FileFailed) as error:  # until the database, or a descriptor
+                    self._tell(error)  # to dial with, is there again
             await trio.sleep(self._source_waits.wait_s())
 
     async def _follow(self, access: Access) -> None:
@@ -134,7 +133,7 @@ class Agent:
                     access.address, access.password(), tls=access.tls
                 ) as client:
                     await self._check_not_behind(client)
-            except _SOURCE as error:
+            except (*_SOURCE, FileFailed) as error:
                 log.debug("source_still_fails", source=access.address, reason=error)
             else:
                 return True
@@ -184,10 +183,14 @@ class Agent:
         try:
             await work()
         except _HERE as error:
-            self._standing.failed(error)
-            log.error("failed", reason=error)
+            self._tell(error)
             return False
         return True
+
+    def _tell(self, error: SyncError) -> None:
+        """Log a failure and have the source told of it; one that goes on is logged once."""
+        if self._standing.failed(error):
+            log.error("failed", reason=error)
 
     async def _synchronise(self, client: Client, source: str) -> None:
         with self._store.synchronising():
@@ -216,6 +219,8 @@ class Agent:
                 self._next_audit = trio.current_time() + (self._settings.audit_s or math.inf)
             view = await trio.to_thread.run_sync(self._store.view)
             applied = await self._applier.apply(view)
+            if self._standing.has_failed:
+                log.info("works_again")
             self._standing.applied(applied)
             self._server_waits.reset()
             if applied.changed or applied.gone or applied.failed:

@@ -37,9 +37,10 @@ class Standing:
         """Whether the last attempt failed as a whole."""
         return self._error is not None
 
-    def failed(self, error: SyncError) -> None:
-        """Take down that an attempt failed."""
-        self._error = error
+    def failed(self, error: SyncError) -> bool:
+        """Take down that an attempt failed; return whether that is news."""
+        before, self._error = self._error, error
+        return str(before) != str(error)
 
     def applied(self, applied: Applied) -> None:
         """Take down what an attempt did."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, text
 
-from syncd.errors import Busy
+from syncd.errors import Busy, file_failure
 
 _LOCK_NUMBER = 0x73796E6364
 """`syncd`, as PostgreSQL's advisory locks are numbers; each database has its own."""
@@ -26,7 +26,7 @@ _RELEASE = {
 
 @contextmanager
 def sole_synchronisation(engine: Engine) -> Iterator[None]:
-    """Hold the lock. Raises Busy if another process has it."""
+    """Hold the lock. Raises Busy if another process has it, FileFailed."""
     if engine.dialect.name == "sqlite":
         with _file_lock(f"{engine.url.database}-sync"):
             yield
@@ -37,7 +37,11 @@ def sole_synchronisation(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(path: str) -> Iterator[None]:
-    with open(path, "ab") as file:
+    try:
+        file = open(path, "ab")  # noqa: SIM115 (what fails while it is open is not the file's)
+    except OSError as error:
+        raise file_failure(error) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
