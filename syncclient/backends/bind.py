@@ -3,12 +3,16 @@
     include "FOLDER/zones.conf";     the one line that named.conf needs
 
 named is told by rndc: `reload ZONE` for a few zones, `reconfig` when the list has changed, and one
-`reload` for many: it looks at each file's time and loads what is newer.
+`reload` for many: it looks at each file's time and loads what is newer than its last load. If the
+clock was set back since then, the files are given a later time.
 """
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import trio
@@ -27,6 +31,9 @@ _SINGLE_RELOADS = 16
 _REFUSED_BY_NAMED = "' failed: "
 """What rndc prints between the command and the reason when named has answered."""
 _LOADED = re.compile(r"^zone (\S+)/IN: loaded serial [0-9]+", re.MULTILINE)
+_LAST_LOADED = re.compile(r"^last loaded: (.+ GMT)$", re.MULTILINE)
+_LATER_S = 24 * 3600
+"""By how much a file is made newer than the last load of one zone: others were loaded after it."""
 _VERSION = re.compile(r"^version: (BIND )?(\S+)", re.MULTILINE)
 
 
@@ -123,6 +130,31 @@ class Bind(FileBackend):
             said = await self._rndc(Stage.ACTIVATE, "reload", zone)
             if said.status != 0:
                 loading.step.fail(zone, Stage.ACTIVATE, f"rndc reload: {said.message}")
+
+    async def nudge(self, zones: Collection[str]) -> None:
+        """Have files loaded that named takes for old, because the clock was set back."""
+        zone = next(iter(zones))
+        said = await self._rndc(Stage.CONFIRM, "zonestatus", zone)
+        if (found := _LAST_LOADED.search(said.text)) is None:
+            return
+        loaded_s = parsedate_to_datetime(found[1]).timestamp()
+        if await trio.to_thread.run_sync(self._make_later, zone, zones, loaded_s):
+            await self._told("reload")
+
+    def _make_later(self, zone: str, zones: Collection[str], loaded_s: float) -> bool:
+        """Make the files of `zones` newer than a load of `zone`; False if its file is already."""
+        later_s = loaded_s + _LATER_S
+        try:
+            if self.files.file(zone).stat().st_mtime > loaded_s:
+                return False
+            for each in zones:
+                with suppress(FileNotFoundError):  # it is to go
+                    os.utime(self.files.file(each), (later_s, later_s))
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise file_failure(error) from None
+        return True
 
     async def _told(self, command: str) -> None:
         said = await self._rndc(Stage.ACTIVATE, command)

@@ -1,11 +1,13 @@
 """What every backend does with its real server; see syncclient/backends/contract.py."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 import trio
 
-from syncclient.backends import Backend
+from syncclient.backends import Backend, Step
 from syncclient.follow.applying import Applied, Applier
 from syncd.errors import ServerFailed
 from syncd.store import Store
@@ -285,3 +287,28 @@ def test_a_store_of_another_history_is_applied_as_a_whole(
         assert (rig.server.serial("a.example."), rig.server.serial("b.example.")) == (1, 9)
         assert rig.server.serial("c.example.") is None
         assert addresses(rig, "www.b.example.") == ["192.0.2.89"]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_zones_are_loaded_although_the_clock_was_set_back(
+    rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """What is staged then is older than the server's last load, by an hour."""
+    backend = rig.backend()
+    replica = Replica(store, backend)
+    zones = [f"z{number}.example." for number in range(count)]
+    for zone in zones:
+        put_zone(store, zone, 1)
+    replica.apply()
+    check, an_hour_ago = backend.check, time.time() - 3600
+
+    async def check_old_files(step: Step) -> None:
+        for file in (rig.folder / "zones").glob(".new/*"):
+            os.utime(file, (an_hour_ago, an_hour_ago))
+        await check(step)
+
+    monkeypatch.setattr(backend, "check", check_old_files)
+    for zone in zones:
+        put_zone(store, zone, 2)
+    assert replica.apply().failed == 0
+    assert {rig.server.serial(zone) for zone in zones} == {2}
