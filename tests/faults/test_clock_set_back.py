@@ -1,14 +1,18 @@
 """The system's clock steps back an hour, or ahead by days: nothing is lost, and nothing hangs."""
 
+from pathlib import Path
+
 import pytest
 
+from syncclient.replica import Path as SyncPath
 from syncd.errors import Busy, Frozen
 from syncd.store import Store
 from tests.conftest import StartDaemon
 from tests.running import EXAMPLE_NET, FixedClock, put
 from tests.server.line_client import LineClient
-from tests.store.objects import assert_sound, content_of, prepared
+from tests.store.objects import assert_sound, content_of, new_store, prepared
 from tests.store.objects import put as put_file
+from tests.syncclient.link import synchronise
 
 HOUR_S = 3600
 
@@ -119,3 +123,24 @@ def test_a_session_and_a_daemon_do_not_mind(
     assert client.ask("QUIT").startswith("200 ")
     client.close()
     put(source_store, "zones", "example.net.", EXAMPLE_NET.replace(" 1 7200", " 2 7200"))
+
+
+@pytest.mark.parametrize("whose", ["the source's", "the replica's", "both"])
+def test_a_replica_stays_in_step(
+    source_store: Store, clock: FixedClock, tmp_path: Path, whose: str
+) -> None:
+    """Between deltas, and through gc."""
+    steady = FixedClock()
+    with new_store(tmp_path, "replica") as replica:
+        source_store.now = steady if whose == "the replica's" else clock
+        replica.now = steady if whose == "the source's" else clock
+        for number in range(5):
+            put_file(source_store, "a", b"%d" % number)
+            clock.now += 60 - HOUR_S * (number == 1)
+            for store in (source_store, replica):
+                store.collect(keep_since=int(store.now()) - 90)
+            outcome = synchronise(source_store, replica)
+            assert outcome.path is (SyncPath.DELTA if number else SyncPath.BOOTSTRAP)
+            assert replica.clock().token == source_store.clock().token
+        assert content_of(replica.view(), "a") == b"4"
+        assert_sound(replica)
