@@ -137,7 +137,8 @@ def test_what_runs_for_long_outlives_a_lack_of_descriptors(
         running.wait_until(lambda: replica.is_at(2))
         assert "Traceback" not in "".join(running.said)
         said = running.says("ulimit -n")
-        assert len(said) == 1 or (spare and not said), running.said
+        assert said or spare, running.said
+        assert len(said) <= 1 + (spare > 0), running.said  # the next attempt may come further
     replica.assert_in_step()
 
 
