@@ -148,8 +148,12 @@ class ZonePatch:
         owners = {key_owner(key) for key in keys}
         if owner_key(self._zone) in owners:
             check_apex(self._zone, rrsets.get)
-        for owner in owners:
-            check_alias([lines for key, lines in rrsets.items() if key_owner(key) == owner])
+        of_owner: dict[str, list[list[str]]] = {}
+        for key, lines in rrsets.items():
+            if (owner := key_owner(key)) in owners:
+                of_owner.setdefault(owner, []).append(lines)
+        for own in of_owner.values():
+            check_alias(own)
 
 
 def _ttl(line: str) -> str:

@@ -1,5 +1,6 @@
 """Text diffs on zones: the result is that of reading the changed zone, cut as it would be."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -99,6 +100,17 @@ def test_only_the_chunks_around_a_change_are_read() -> None:
     list(patch.parts())
     # The SOA, and one for each time that the place is halved.
     assert len(content.asked) <= 2 + 2 * len(content).bit_length()
+
+
+def test_a_patch_of_every_record_takes_no_longer_for_each_than_one_of_a_few() -> None:
+    def seconds_each(hosts: int) -> float:
+        changed = [line.replace(" 10.", " 11.") for line in LARGE[-hosts:]]
+        began = time.perf_counter()
+        assert patched(LARGE, list(diff_lines(LARGE[-hosts:], changed)))
+        return (time.perf_counter() - began) / hosts
+
+    few = seconds_each(500)
+    assert seconds_each(5000) < 4 * few
 
 
 def test_what_is_not_touched_is_passed_on_as_it_is() -> None:
