@@ -24,6 +24,11 @@ _AUTHOR = "syncd import"
 keep_going_option = click.option(
     "--keep-going", is_flag=True, help="Take the good zones, list the bad."
 )
+large_change_option = click.option(
+    "--allow-large-change",
+    is_flag=True,
+    help="Let --delete take out more than 30 % of what the store has.",
+)
 
 
 @click.group("import")
@@ -38,6 +43,7 @@ def import_() -> None:
 @click.option("--origin", help="Origin of relative names, if the file's name does not tell.")
 @keep_going_option
 @click.option("--delete", "delete_others", is_flag=True, help="Zones that are not in PATHS go.")
+@large_change_option
 @json_option
 def import_zones_command(
     paths: tuple[Path, ...],
@@ -46,6 +52,7 @@ def import_zones_command(
     origin: str | None,
     keep_going: bool,
     delete_others: bool,
+    allow_large_change: bool,
     as_json: bool,
 ) -> int:
     """Import master files: files, or folders of them."""
@@ -63,6 +70,7 @@ def import_zones_command(
             comment=comment,
             keep_going=keep_going,
             delete_others=delete_others,
+            allow_large_change=allow_large_change,
             read=read,
         )
         return _report(store, "zones", result, as_json)
@@ -73,16 +81,27 @@ def import_zones_command(
 @store_option
 @comment_option
 @click.option("--delete", "delete_others", is_flag=True, help="Files not in the folder go.")
+@large_change_option
 @json_option
 def import_files_command(
-    folder: Path, store_url: str, comment: str, delete_others: bool, as_json: bool
+    folder: Path,
+    store_url: str,
+    comment: str,
+    delete_others: bool,
+    allow_large_change: bool,
+    as_json: bool,
 ) -> int:
     """Import a folder's files, with mode and time."""
     from syncd.ingest.files import import_files
 
     with open_store(store_url) as store:
         result = import_files(
-            store, folder, author=_AUTHOR, comment=comment, delete_others=delete_others
+            store,
+            folder,
+            author=_AUTHOR,
+            comment=comment,
+            delete_others=delete_others,
+            allow_large_change=allow_large_change,
         )
         return _report(store, "files", result, as_json)
 
@@ -150,11 +169,7 @@ def import_axfr_command(
     is_flag=True,
     help="Zones of the store that PowerDNS does not have go.",
 )
-@click.option(
-    "--allow-large-change",
-    is_flag=True,
-    help="Even if that are more than 30 % of the store's zones.",
-)
+@large_change_option
 @json_option
 def import_powerdns_command(
     url: str,

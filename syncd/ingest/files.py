@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from syncd.errors import IllegalValue, InvalidContent
-from syncd.ingest.staging import Imported, Progress
+from syncd.ingest.staging import Imported, Progress, check_share
 from syncd.store import Store
 from syncd.types.files import FILES
 
@@ -19,9 +19,11 @@ def import_files(
     author: str,
     comment: str = "",
     delete_others: bool = False,
+    allow_large_change: bool = False,
     progress: Progress = lambda done: None,
 ) -> Imported:
-    """Make a folder's files the store's; with `delete_others`, files that it does not have go.
+    """Make a folder's files the store's; with `delete_others`, files that it does not have go;
+    LargeChangeRefused if they are suspiciously many, and that is not allowed.
 
     A symbolic link to a file inside the folder is followed. Raises InvalidContent, and changes
     nothing, for links that point out of it, for anything that is no file, and for names that
@@ -54,6 +56,8 @@ def import_files(
             result.objects += 1
             progress(1)
         if delete_others:
+            if not allow_large_change:
+                check_share(len(heads), view.totals(["files"]).count, "files")
             for version in heads.values():
                 batch.delete(version)
                 result.removed += 1

@@ -43,11 +43,11 @@ class Imported:
     """With `keep_going`: what was left out, and why."""
 
 
-def check_share(gone: int, count: int) -> None:
-    """Raise LargeChangeRefused if so many of the store's zones should not go unasked."""
+def check_share(gone: int, count: int, what: str = "zones") -> None:
+    """Raise LargeChangeRefused if so many of the store's zones (or files) should not go unasked."""
     if count >= _MIN_ZONES and gone > _MAX_DELETED_SHARE * count:
         raise LargeChangeRefused(
-            f"of {count} zones, {gone} would go, over {_MAX_DELETED_SHARE:.0%}; nothing was "
+            f"of {count} {what}, {gone} would go, over {_MAX_DELETED_SHARE:.0%}; nothing was "
             "changed. If that is right, repeat with --allow-large-change"
         )
 
@@ -127,7 +127,7 @@ class Staging:
             except InvalidContent as error:
                 self._fail(error if error.path else InvalidContent(error.reason, path=source.where))
 
-    def delete_others(self, kept: Collection[str] = (), *, guarded: bool = False) -> None:
+    def delete_others(self, kept: Collection[str] = (), *, guarded: bool) -> None:
         """Take out the zones that no source had, and are not among `kept`; none at all if a source
         failed, as it may have been that of any of them.
 
@@ -169,17 +169,18 @@ def import_sources(
     comment: str = "",
     keep_going: bool = False,
     delete_others: bool = False,
+    allow_large_change: bool = False,
     progress: Progress = lambda done: None,
 ) -> Imported:
     """Make the zones of all sources the store's in one commit.
 
     With `keep_going` the good zones are taken and the bad listed; without it, raises the error of
     the first bad one and changes nothing. With `delete_others`, zones of no source go, unless one
-    failed.
+    failed; LargeChangeRefused if they are suspiciously many, and that is not allowed.
     """
     with store.batch() as batch:
         staging = Staging(store, batch, keep_going=keep_going, progress=progress)
         staging.take(sources)
         if delete_others:
-            staging.delete_others()
+            staging.delete_others(guarded=not allow_large_change)
         return staging.publish(author, comment)

@@ -28,6 +28,7 @@ def import_zones(
     origin: str | None = None,
     keep_going: bool = False,
     delete_others: bool = False,
+    allow_large_change: bool = False,
     progress: Progress = lambda done: None,
     read: Read | None = None,
 ) -> Imported:
@@ -37,12 +38,14 @@ def import_zones(
     `read` reads a file, if somebody else does it (see readahead.py); `origin` is his then.
     With `keep_going` the good zones are taken and the bad listed; without it, raises
     InvalidContent for the first bad one and changes nothing. With `delete_others`, zones that no
-    file holds go, unless a file failed.
+    file holds go, unless a file failed; LargeChangeRefused if they are suspiciously many, and that
+    is not allowed.
     """
     read = read or partial(read_master_file, origin=origin)
     return import_sources(
         store, [_FileSource(file, read) for file in files], author=author, comment=comment,
-        keep_going=keep_going, delete_others=delete_others, progress=progress,
+        keep_going=keep_going, delete_others=delete_others, allow_large_change=allow_large_change,
+        progress=progress,
     )  # fmt: skip
 
 

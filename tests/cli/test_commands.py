@@ -227,6 +227,25 @@ def test_a_large_change_is_refused_until_it_is_meant(tmp_path: Path, source: str
     assert_replicates(replica, source)
 
 
+@pytest.mark.parametrize("what", ["zones", "files"])
+def test_an_import_of_another_folder_does_not_empty_the_store(
+    tmp_path: Path, source: str, what: str
+) -> None:
+    many, few = tmp_path / "many", tmp_path / "few"
+    for folder, count in ((many, 12), (few, 1)):
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"z{number}.example.zone").write_text(zone_text(1))
+    run("syncd", "import", what, many, "--store", source)
+    delete = ("syncd", "import", what, few, "--delete", "--store", source)
+    gone, count = (14, 15) if what == "zones" else (11, 12)
+    line = refused(*delete, status=9)
+    assert line.startswith(f"syncd: of {count} {what}, {gone} would go, over 30%; nothing was")
+    done = run(*delete, "--allow-large-change")
+    assert f"1 {what} read, " in done.out
+    assert f"{gone} removed" in done.out
+
+
 def put_zone(store: Store, name: str) -> None:
     store.write(
         "zones",
