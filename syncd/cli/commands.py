@@ -221,12 +221,15 @@ password_option = click.option(
 )
 
 
+role_choice = click.Choice([role.label for role in Role], case_sensitive=False)
+
+
 @user.command("add")
 @click.argument("name")
 @click.option(
     "--role",
     required=True,
-    type=click.Choice([role.label for role in Role], case_sensitive=False),
+    type=role_choice,
     help="What the user may do, each more than the one before.",
 )
 @password_option
@@ -251,6 +254,19 @@ def user_passwd(name: str, password_stdin: bool, store_url: str) -> None:
     with open_store(store_url) as store:
         change_password(store, name, lambda: _read_password(password_stdin))
     say(f"user {name} has a new password")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=role_choice)
+@store_option
+def user_role(name: str, role: str, store_url: str) -> None:
+    """Give a user another role, in open sessions too."""
+    from syncd.cli.users import change_role
+
+    with open_store(store_url) as store:
+        change_role(store, name, role)
+    say(f"user {name} is {role.lower()} now")
 
 
 @user.command("remove")

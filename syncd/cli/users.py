@@ -16,7 +16,10 @@ def add_user(store: Store, name: str, role: str, ask_password: Callable[[], str]
     name = USERS.check_name(name)
     wanted = Role.parse(role)
     if store.view().find("users", [name]):
-        raise AlreadyExists(f"there is a user {name}; `syncd user passwd` changes the password")
+        raise AlreadyExists(
+            f"there is a user {name}; `syncd user passwd` changes the password, `syncd user role` "
+            "the role"
+        )
     _write(store, name, wanted, hash_password(ask_password()), comment=f"add {name}")
     return name
 
@@ -29,6 +32,18 @@ def change_password(store: Store, name: str, ask_password: Callable[[], str]) ->
         raise NoSuchUser(f"there is no user {name}")
     role = Role.parse(found[name].attribute("role"))
     _write(store, name, role, hash_password(ask_password()), comment=f"new password of {name}")
+
+
+def change_role(store: Store, name: str, role: str) -> None:
+    """Give a user another role, the password as it is. Raises NoSuchUser."""
+    name = USERS.check_name(name)
+    wanted = Role.parse(role)
+    view = store.view()
+    found = view.find("users", [name])
+    if not found:
+        raise NoSuchUser(f"there is no user {name}")
+    hashed = b"".join(view.content(found[name])).decode()
+    _write(store, name, wanted, hashed, comment=f"new role of {name}")
 
 
 def remove_user(store: Store, name: str) -> None:

@@ -207,6 +207,13 @@ def test_users_are_added_changed_listed_and_removed(source: str, server: Serving
     assert "wrong password" in refused("syncclient", "status", bob, status=4)
     rows = run("syncd", "user", "list", "--store", source, "--json").json()
     assert [(row["user"], row["role"]) for row in rows] == [("bob", "reader"), ("root", "admin")]
+    role = ("syncd", "user", "role", "bob", "--store", source)
+    run(*role, "operator")
+    run("syncclient", "put", bob, "example.org.", stdin=zone_text(1), password="other")
+    assert "'king' is not one of 'reader'" in refused(*role, "king", status=2)
+    assert "no user eve" in refused(
+        "syncd", "user", "role", "eve", "reader", "--store", source, status=4
+    )
     run("syncd", "user", "remove", "bob", "--store", source)
     assert "no such user" in refused("syncclient", "status", bob, status=4)
 
