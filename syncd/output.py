@@ -1,5 +1,5 @@
-"""What commands print: tables for people, JSON for programs, and the sentence that an error ends
-in.
+"""What commands print: tables for people, JSON for programs, how far work is, and the sentence that
+an error ends in.
 
 Names, comments and errors come from other people and other machines. `say` and the tables are the
 one door to the terminal, and `printable` the one place that decides what may pass: nothing that
@@ -145,6 +145,36 @@ def clear_screen() -> bool:
     """Begin a terminal's screen anew; elsewhere do nothing, and return False."""
     click.clear()
     return sys.stdout.isatty()
+
+
+class ProgressBar:
+    """A bar on a terminal for work that takes long; elsewhere nothing, the result says enough."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._shown = sys.stderr.isatty()
+        self._bar: Any = None
+        self._done = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        if not self._shown or not total or (self._bar is None and done >= total):
+            return  # nobody looks, or it is over before anybody could
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=total, label=self._label, file=sys.stderr, show_pos=True
+            )
+        self._bar.update(done - self._done)
+        self._done = done
+
+    def advance(self, count: int, total: int) -> None:
+        """Show that so much more is done."""
+        self(self._done + count, total)
+
+    def close(self) -> None:
+        """End the bar's line."""
+        if self._bar is not None:
+            self._bar.render_finish()
 
 
 def warn(program: str, text: str) -> None:

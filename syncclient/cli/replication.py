@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from syncclient.access import Access
-from syncclient.cli.session import ProgressBar, with_client
+from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
 from syncclient.replica import Outcome, Replica
@@ -18,7 +18,7 @@ from syncclient.zonesdir import ZonesDir
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import Busy, FileFailed, StoreError, SyncError
-from syncd.output import bytes_text, print_record, say, warn
+from syncd.output import ProgressBar, bytes_text, print_record, say, warn
 from syncd.store import Store
 
 _POLL_S = 30.0

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import trio
 
 from syncclient.access import Access
-from syncclient.cli.session import ProgressBar, run, with_client
+from syncclient.cli.session import run, with_client
 from syncclient.client import Client, Info
 from syncclient.contents import ZoneContents
 from syncclient.dns import AskLimits, DnsServer, SerialAnswer
 from syncclient.served import Served, compare_records, compare_serials
 from syncd.content.zone.serial import serial_is_newer
 from syncd.errors import ConnectionFailed, IllegalValue
-from syncd.output import DIFFERS_STATUS, print_table, say
+from syncd.output import DIFFERS_STATUS, ProgressBar, print_table, say
 
 _COLUMNS = ("server", "zone", "source", "answered", "what")
 _MOST_ROWS = 1000

@@ -1,10 +1,8 @@
-"""What every command of `syncclient` runs in: a session with a server, errors, progress."""
+"""What every command of `syncclient` runs in: a session with a server, and its errors."""
 
-import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import click
 import trio
 
 from syncclient.access import Access
@@ -41,29 +39,3 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
                     error = error.exceptions[0]
                 raise error from None
         raise
-
-
-class ProgressBar:
-    """A bar on a terminal for work that takes long; elsewhere nothing, the result says enough."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._shown = sys.stderr.isatty()
-        self._bar: Any = None
-        self._done = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        """Show how far it is."""
-        if not self._shown or not total:
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(
-                length=total, label=self._label, file=sys.stderr, show_pos=True
-            )
-        self._bar.update(done - self._done)
-        self._done = done
-
-    def close(self) -> None:
-        """End the bar's line."""
-        if self._bar is not None:
-            self._bar.render_finish()

@@ -11,7 +11,7 @@ from syncd.cli.options import (
     open_store,
     store_option,
 )
-from syncd.output import print_table, say, warn
+from syncd.output import ProgressBar, print_table, say, warn
 from syncd.storeoption import warn_of_password
 
 if TYPE_CHECKING:
@@ -63,16 +63,21 @@ def import_zones_command(
     with reading_ahead(files, origin) as read, open_store(store_url) as store:
         from syncd.ingest.zones import import_zones
 
-        result = import_zones(
-            store,
-            files,
-            author=_AUTHOR,
-            comment=comment,
-            keep_going=keep_going,
-            delete_others=delete_others,
-            allow_large_change=allow_large_change,
-            read=read,
-        )
+        bar = ProgressBar("import")
+        try:
+            result = import_zones(
+                store,
+                files,
+                author=_AUTHOR,
+                comment=comment,
+                keep_going=keep_going,
+                delete_others=delete_others,
+                allow_large_change=allow_large_change,
+                progress=lambda count: bar.advance(count, len(files)),
+                read=read,
+            )
+        finally:
+            bar.close()
         return _report(store, "zones", result, as_json)
 
 

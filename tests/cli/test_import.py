@@ -1,11 +1,14 @@
-"""`syncd import axfr`, `syncd import powerdns` and [ingest.folder], as an operator has them."""
+"""`syncd import zones`, `axfr` and `powerdns`, and [ingest.folder], as an operator has them."""
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pexpect
+import pytest
+
 from syncd.store import Store
-from tests.cli.commands import Serving, refused, run, zone_text
+from tests.cli.commands import BIN, Serving, refused, run, zone_text
 from tests.ingest.powerdns_database import PowerDnsDatabase
 from tests.nameservers.bind import running_bind
 from tests.nameservers.server import free_port
@@ -138,3 +141,23 @@ def test_a_folder_that_is_not_there_is_logged_once_and_taken_when_it_comes(
 
 def test_serve_prints_the_section_of_the_folder() -> None:
     assert "\n[ingest.folder]\n" in run("syncd", "serve", "--print-config").out
+
+
+@pytest.mark.parametrize(("count", "shown"), [(3, False), (250, True)])
+def test_an_import_that_takes_long_says_on_a_terminal_how_far_it_is(
+    tmp_path: Path, source: str, count: int, shown: bool
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"z{number}.example.zone").write_text(zone_text(1))
+    terminal = pexpect.spawn(
+        str(BIN / "syncd"),
+        ["import", "zones", str(folder), "--store", source],
+        encoding="utf-8",
+        timeout=60,
+    )
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert f"{count} zones read, {count} changed" in terminal.before
+    assert (f"{count}/{count}" in terminal.before) is shown
