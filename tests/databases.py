@@ -167,6 +167,10 @@ class PostgreSQL(Server):
         ) as connection:
             connection.execute(statement.encode())
 
+    def create(self, database: str) -> None:
+        # By default it is copied page by page through the log, which costs twice as much.
+        self.execute(f"CREATE DATABASE {database} STRATEGY FILE_COPY")
+
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
