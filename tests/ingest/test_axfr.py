@@ -13,6 +13,7 @@ from syncd.ingest.staging import Imported
 from syncd.ingest.tsig import read_key
 from syncd.ingest.zones import find_master_files, import_zones
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.nameservers.bind import running_bind
 from tests.nameservers.knot import running_knot
 from tests.nameservers.nsd import running_nsd
@@ -101,6 +102,7 @@ def transfer(store: Store, port: int, *zones: str, key: Path | None = None) -> I
     )
 
 
+@on_every_engine
 def test_a_transfer_has_the_digest_of_the_file(
     run: Run, store: Store, files: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -223,6 +225,7 @@ def keyed_server(
         yield server
 
 
+@on_every_engine
 def test_a_signed_transfer_has_the_digest_of_the_file(
     keyed_server: NameServer, store: Store, files: dict[str, Path], key: Path, tmp_path: Path
 ) -> None:

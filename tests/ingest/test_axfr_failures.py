@@ -23,6 +23,7 @@ from syncd.errors import ConfigError, ConnectionFailed, InvalidContent, SyncErro
 from syncd.ingest import axfr
 from syncd.ingest.axfr import Transfer, import_transfers
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.nameservers.server import free_port
 from tests.store.objects import content_of, new_store
 
@@ -104,6 +105,7 @@ def failure(store: Store, kind: type[SyncError], answer: Answer, **options: Any)
     return reason
 
 
+@on_every_engine
 def test_messages_may_be_cut_anywhere(store: Store) -> None:
     def answer(query: dns.message.Message, connection: socket.socket) -> None:
         octets = b"".join(
@@ -135,6 +137,7 @@ def test_an_answer_that_is_not_the_zone_is_told(store: Store, answer: Answer, re
     assert failure(store, TransferFailed, answer).startswith(reason)
 
 
+@on_every_engine
 def test_an_answer_that_ends_early_is_told(store: Store) -> None:
     said = failure(store, ConnectionFailed, records([SOA, NS, A]))
     assert said == "the server ended the connection before the zone was whole"

@@ -7,14 +7,21 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from sqlalchemy import delete
 
+from syncd.content.versions import chunk_digest
 from syncd.errors import StoreError, ViewGone
 from syncd.ingest.export import export_objects
 from syncd.ingest.files import import_files
 from syncd.store import Store
+from syncd.store.engine import WRITE
+from syncd.store.schema import chunk
 from syncd.types import Prepared
 from syncd.types.zones import ZONES
+from tests.databases import on_every_engine
 from tests.store.objects import held, new_store, put
+
+pytestmark = on_every_engine
 
 
 @pytest.fixture
@@ -78,8 +85,8 @@ def test_an_export_that_fails_leaves_the_old_file_as_it_was(store: Store, tmp_pa
     put(store, "a", b"1" * 1000, b"2" * 1000)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a").write_text("old")
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM chunk WHERE rowid = 2")
+    with store.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(delete(chunk).where(chunk.c.digest == chunk_digest(b"2" * 1000)))
     with pytest.raises(StoreError, match="is missing"):
         export_objects(store, "files", tmp_path / "out")
     assert (tmp_path / "out" / "a").read_text() == "old"

@@ -9,7 +9,10 @@ import pytest
 from syncd.errors import InvalidContent
 from syncd.ingest.files import import_files
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import assert_sound, content_of, new_store
+
+pytestmark = on_every_engine
 
 
 @pytest.fixture

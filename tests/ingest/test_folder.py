@@ -11,8 +11,11 @@ import pytest
 from syncd.errors import Frozen
 from syncd.ingest.folder import MEMORY, FolderSettings, Look, WatchedFolder
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.running import put
 from tests.store.objects import content_of, new_store
+
+pytestmark = on_every_engine
 
 GOOD = """\
 @ 3600 IN SOA ns1 hostmaster {serial} 7200 3600 1209600 300

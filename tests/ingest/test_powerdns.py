@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from syncd.errors import InvalidContent, LargeChangeRefused, StoreError
 from syncd.ingest.powerdns import import_powerdns
 from syncd.ingest.staging import Imported
 from syncd.ingest.zones import find_master_files, import_zones
 from syncd.store import Store
+from syncd.store.url import shown_url
 from tests.databases import Databases, on_every_engine
 from tests.ingest.powerdns_database import PowerDnsDatabase
 from tests.store.objects import content_of, new_store
+
+pytestmark = on_every_engine
 
 ZONE = "example.com."
 FILE = rf"""
@@ -68,7 +72,6 @@ def lines(store: Store, zone: str = ZONE) -> list[str]:
     return content_of(store.view(), zone, "zones").decode().splitlines()
 
 
-@on_every_engine
 def test_a_zone_that_powerdns_loaded_has_the_digest_of_its_file(
     store: Store, database: PowerDnsDatabase, tmp_path: Path
 ) -> None:
@@ -86,7 +89,6 @@ def test_a_zone_that_powerdns_loaded_has_the_digest_of_its_file(
     assert store.clock().seq == 1
 
 
-@on_every_engine
 def test_records_become_what_powerdns_answers(store: Store, database: PowerDnsDatabase) -> None:
     zone = database.add_zone(
         "example.com",
@@ -121,7 +123,6 @@ def test_records_become_what_powerdns_answers(store: Store, database: PowerDnsDa
     ]
 
 
-@on_every_engine
 def test_a_change_there_is_a_commit_here(store: Store, database: PowerDnsDatabase) -> None:
     database.add_zone("example.com", [("a.example.com", "A", "192.0.2.1")])
     database.add_zone("example.net")
@@ -135,7 +136,6 @@ def test_a_change_there_is_a_commit_here(store: Store, database: PowerDnsDatabas
     assert run(store, database).token is None
 
 
-@on_every_engine
 def test_octets_that_are_not_ascii_stay_as_they_are(
     store: Store, database: PowerDnsDatabase
 ) -> None:
@@ -169,8 +169,10 @@ def test_zones_that_powerdns_signs_are_named(store: Store, database: PowerDnsDat
     for name in "abcde":
         number = database.add_zone(f"{name}.example")
         database.execute(
-            "INSERT INTO cryptokeys (domain_id, flags, active, content) VALUES (:zone, 257, 1, '')",
+            "INSERT INTO cryptokeys (domain_id, flags, active, content)"
+            " VALUES (:zone, 257, :active, '')",
             zone=number,
+            active=True,
         )
     (warning,) = run(store, database).warnings
     assert warning.startswith("a.example., b.example., c.example. and 2 more: comes without the")
@@ -179,10 +181,14 @@ def test_zones_that_powerdns_signs_are_named(store: Store, database: PowerDnsDat
 def test_an_old_schema_has_no_column_for_disabled_records(
     store: Store, databases: Databases, tmp_path: Path
 ) -> None:
+    url = databases.url(tmp_path, "old")
+    numbered = {
+        "sqlite": "INTEGER", "postgresql": "SERIAL", "mariadb": "INTEGER AUTO_INCREMENT"
+    }[make_url(url).get_backend_name()]  # fmt: skip
     database = PowerDnsDatabase(
-        databases.url(tmp_path, "old"),
-        schema="CREATE TABLE domains (id INTEGER PRIMARY KEY, name TEXT, type TEXT);"
-        "CREATE TABLE records (id INTEGER PRIMARY KEY, domain_id INTEGER, name TEXT, type TEXT,"
+        url,
+        schema=f"CREATE TABLE domains (id {numbered} PRIMARY KEY, name TEXT, type TEXT);"
+        f"CREATE TABLE records (id {numbered} PRIMARY KEY, domain_id INTEGER, name TEXT, type TEXT,"
         " content TEXT, ttl INTEGER, prio INTEGER, change_date INTEGER)",
     )
     database.add_zone("example.com", [("a.example.com", "A", "192.0.2.1")])
@@ -214,7 +220,7 @@ def test_a_record_that_cannot_be_taken_stops_everything_and_is_named(
     with pytest.raises(InvalidContent) as caught:
         run(store, database)
     assert reason in str(caught.value)
-    assert str(caught.value).startswith("example.com in sqlite:///")
+    assert str(caught.value).startswith(f"example.com in {shown_url(database.url)}: ")
     assert store.clock().seq == 0
     result = run(store, database, keep_going=True)
     assert names(store) == ["example.net."]

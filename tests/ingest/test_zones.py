@@ -10,7 +10,10 @@ from syncd.content.tokens import Token
 from syncd.errors import Frozen, InvalidContent, MovedOn
 from syncd.ingest.zones import Imported, find_master_files, import_zones
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import assert_sound, content_of, held, new_store
+
+pytestmark = on_every_engine
 
 GOOD = """\
 @ 3600 IN SOA ns1 hostmaster {serial} 7200 3600 1209600 300
