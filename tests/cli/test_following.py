@@ -12,6 +12,7 @@ import pytest
 
 from syncd.store import Store
 from tests.cli.commands import Serving, finish, refused, run, start
+from tests.databases import on_every_engine
 from tests.running import PASSWORD
 
 TIMEOUT_S = 30
@@ -51,6 +52,7 @@ def following(
         process.communicate()
 
 
+@on_every_engine
 def test_it_follows_until_it_is_told_to_stop(config: Path, source: str, tmp_path: Path) -> None:
     zones = tmp_path / "agent" / "zones"
     with following(config) as process:
@@ -122,6 +124,7 @@ def test_systemd_is_told_when_the_zones_are_served(config: Path, tmp_path: Path)
             assert finish(process).status == 0
 
 
+@on_every_engine
 def test_an_agent_that_was_killed_goes_on(config: Path, source: str, tmp_path: Path) -> None:
     zones = tmp_path / "agent" / "zones"
     with following(config):

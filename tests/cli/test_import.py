@@ -9,12 +9,14 @@ import pytest
 
 from syncd.store import Store
 from tests.cli.commands import BIN, Serving, refused, run, zone_text
+from tests.databases import Databases, on_every_engine
 from tests.ingest.powerdns_database import PowerDnsDatabase
 from tests.nameservers.bind import running_bind
 from tests.nameservers.server import free_port
 from tests.server.line_client import LineClient
 
 
+@on_every_engine
 def test_axfr_imports_and_a_second_time_finds_nothing_new(tmp_path: Path, source: str) -> None:
     file = tmp_path / "other.example.zone"
     file.write_text(zone_text(3))
@@ -42,10 +44,11 @@ def test_axfr_says_what_is_wrong_with_its_arguments(tmp_path: Path, source: str)
     assert "Connection refused" in refused(*command, nobody, *store, status=3)
 
 
+@on_every_engine
 def test_powerdns_is_named_on_the_command_line_or_in_a_variable(
-    tmp_path: Path, source: str
+    tmp_path: Path, source: str, databases: Databases
 ) -> None:
-    database = PowerDnsDatabase(f"sqlite:///{tmp_path}/pdns.db")
+    database = PowerDnsDatabase(databases.url(tmp_path, "pdns"))
     database.add_zone("other.example")
     database.close()
     first = run("syncd", "import", "powerdns", database.url, "--store", source)
@@ -76,6 +79,7 @@ def wait_for(come: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@on_every_engine
 def test_a_watched_folder_is_served_as_it_changes(tmp_path: Path, source: str) -> None:
     folder = tmp_path / "watched"
     folder.mkdir()

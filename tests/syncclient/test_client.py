@@ -28,6 +28,7 @@ from syncd.errors import (
     ProtocolViolation,
 )
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.running import EPOCH, NOON, PASSWORD, RunningDaemon
 from tests.running import put as put_object
 from tests.syncclient.link import in_trio
@@ -59,6 +60,7 @@ def session(
     return in_trio(limited)
 
 
+@on_every_engine
 def test_looking_around(running_daemon: RunningDaemon, source_store: Store) -> None:
     async def work(client: Client) -> None:
         await client.noop()
@@ -85,6 +87,7 @@ def test_looking_around(running_daemon: RunningDaemon, source_store: Store) -> N
     session(running_daemon, work)
 
 
+@on_every_engine
 def test_putting_patching_and_deleting(running_daemon: RunningDaemon, source_store: Store) -> None:
     async def work(client: Client) -> None:
         token, warnings = await client.put("zones", "example.org.", [ZONE[:20], ZONE[20:]])

@@ -21,6 +21,7 @@ from syncd.content.fleet import ServerRow, ServerState, judge
 from syncd.errors import StoreError
 from syncd.store import Clock, Store
 from syncd.types import Role
+from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon, put
 from tests.store.objects import new_store
 from tests.syncclient.link import add_user, synchronise
@@ -32,7 +33,7 @@ ZONE = """\
 ns1.{name} 60 IN A 192.0.2.{serial}
 """
 
-pytestmark = pytest.mark.usefixtures("password")
+pytestmark = [on_every_engine, pytest.mark.usefixtures("password")]
 
 
 @pytest.fixture
