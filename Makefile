@@ -9,6 +9,8 @@ DEBIAN_PACKAGES := bind9 bind9-utils knot knot-dnssecutils rsync telnet netcat-o
   nsd pdns-server pdns-backend-sqlite3 pdns-backend-pgsql pdns-backend-mysql dnsmasq-base
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= protocol_server protocol_client msgpack zstd blocks lists zone patch answer transfer texts
+# Twice the processors: half of what the tests take is waiting for processes, servers and time.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help compiled demo test check lint types layers unit readme fuzz simulate bench packages clean
@@ -55,7 +57,7 @@ layers: $(VENV)/dev-installed  ## imports only point down
 	$(BIN)/lint-imports
 
 unit: $(VENV)/dev-installed compiled packages  ## all tests, transcripts and README commands among them
-	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):/usr/sbin:$$PATH" $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: lint types layers  ## everything but the tests
 

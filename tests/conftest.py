@@ -27,14 +27,20 @@ settings.load_profile("syncd")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-_LONGEST = "simulation"
-"""Folder of the files that take minutes: they begin first, so that no worker is left with one of
-them when the others have nothing to do any more."""
+_LONGEST = ("simulation", "cli", "backends", "faults", "hostile", "ingest")
+"""Folders of the files that take longest: they begin first, in this order, so that no worker is
+left with one of them when the others have nothing to do any more."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have what takes longest begin first."""
-    items.sort(key=lambda item: _LONGEST not in item.path.parts)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next(
+        (place for place, folder in enumerate(_LONGEST) if folder in item.path.parts), len(_LONGEST)
+    )
 
 
 @pytest.fixture

@@ -126,6 +126,7 @@ def unverified_chunk(stack: ExitStack) -> None:
     stack.enter_context(patch.object(ContentCheck, "finish", lambda check: None))
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("mistake", "said"),
     [
