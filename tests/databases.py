@@ -187,7 +187,7 @@ class MariaDB(Server):
     def _make(self) -> None:
         self._run(
             "mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
-            "--auth-root-authentication-method=normal", "--skip-test-db",
+            "--auth-root-authentication-method=normal", "--skip-test-db", self._temporary(),
             "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-log-file-size=16M",
         )  # fmt: skip
 
@@ -198,11 +198,15 @@ class MariaDB(Server):
         ]  # fmt: skip
         return [
             "mariadbd", "--no-defaults", f"--datadir={self.folder}/data",
-            f"--socket={self._socket()}", f"--pid-file={self.folder}/pid",
+            f"--socket={self._socket()}", f"--pid-file={self.folder}/pid", self._temporary(),
             "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
             "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
             *([] if self._durable else [*quick, "--innodb-log-file-size=16M"]),
         ]  # fmt: skip
+
+    def _temporary(self) -> str:
+        """Say where temporary tables are: one that starts removes all it finds there, whosever."""
+        return f"--tmpdir={self.folder}"
 
     def _socket(self) -> Path:
         return self.folder / "socket"
