@@ -4,13 +4,18 @@ What they say goes to an operator word for word, but as text that cannot steer a
 """
 
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import trio
 
 from syncclient.backends.step import Stage
-from syncd.errors import ServerFailed, shown
+from syncd.errors import ServerFailed, file_failure, shown
+
+_MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+"""Read of what a tool prints: a line for each of several hundred thousand zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +36,27 @@ class ToolTimedOut(Exception):
     """A tool took longer than it was given; `str()` says which and how long."""
 
 
+def _output() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise file_failure(error) from None
+
+
 async def run_tool(
     command: Sequence[str], *, timeout_s: float, stage: Stage, stdin: bytes = b""
 ) -> Said:
-    """Run a tool to its end. Raises ServerFailed if it is not there, ToolTimedOut."""
-    with trio.move_on_after(timeout_s):
+    """Run a tool to its end. Raises ServerFailed if it is not there, ToolTimedOut, FileFailed.
+
+    What it prints goes to a file: a pipe would end with the last process that has it, and a command
+    that starts a server may well leave it that.
+    """
+    with _output() as output, trio.move_on_after(timeout_s):
         try:
             done = await trio.run_process(
                 [*command],
                 stdin=stdin,
-                capture_stdout=True,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,
             )
@@ -49,7 +65,9 @@ async def run_tool(
                 stage.value, f"{command[0]} cannot be run: {error.strerror}; install it, or say in "
                 "the configuration where it is",
             ) from None  # fmt: skip
-        return Said(done.returncode, done.stdout.decode("utf-8", "replace"))
+        output.seek(0)
+        said = output.read(_MAX_OUTPUT_BYTES)
+        return Said(done.returncode, said.decode("utf-8", "replace"))
     raise ToolTimedOut(f"{command[0]} did not end in {timeout_s:g} s and was killed")
 
 
