@@ -27,8 +27,10 @@ from tests.cli.commands import (
     start,
     zone_text,
 )
+from tests.databases import on_every_engine
 from tests.running import PASSWORD
-from tests.store.objects import assert_sound, content_of, new_store, put, store_url
+from tests.store.objects import assert_sound, content_of, put, store_url
+from tests.syncclient.replicas import copy_database
 
 ZONES = 400
 BOOTSTRAP_BYTES = 3_300_000
@@ -59,14 +61,15 @@ def made() -> Iterator[Path]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_zones(folder / "zones", serial=1)
-        with new_store(folder, "source") as source:
+        url, replica = (f"sqlite:///{folder / name}.db" for name in ("source", "replica"))
+        with Store.create(url) as source:
             add_admin(source)
             put(source, "large", *large_file(1))
             import_zones(source, find_master_files([folder / "zones"]), author="test")
-            with Serving(store_url(folder, "source")) as serving:
+            with Serving(url) as serving:
                 run(
                     "syncclient", "bootstrap", serving.url(),
-                    "--store", store_url(folder, "replica"), "--zones-dir", folder / "out",
+                    "--store", replica, "--zones-dir", folder / "out",
                 )  # fmt: skip
             write_zones(folder / "zones", serial=2, every=5)
             import_zones(source, find_master_files([folder / "zones"]), author="test")
@@ -76,10 +79,19 @@ def made() -> Iterator[Path]:
         yield folder
 
 
+def copy_store(made: Path, tmp_path: Path, name: str, to: str | None = None) -> str:
+    """Have a database of the test's hold what was made; return its URL."""
+    url = store_url(tmp_path, to or name)
+    if url.startswith("sqlite:///"):
+        shutil.copy(made / f"{name}.db", url.removeprefix("sqlite:///"))
+    else:
+        copy_database(f"sqlite:///{made / name}.db", url)
+    return url
+
+
 @pytest.fixture
 def source(tmp_path: Path, made: Path) -> str:
-    shutil.copy(made / "source.db", tmp_path / "source.db")
-    return store_url(tmp_path, "source")
+    return copy_store(made, tmp_path, "source")
 
 
 @pytest.fixture
@@ -89,7 +101,7 @@ def serving(source: str) -> Iterator[Serving]:
 
 
 def copy_replica(made: Path, tmp_path: Path) -> None:
-    shutil.copy(made / "replica.db", tmp_path / "replica.db")
+    copy_store(made, tmp_path, "replica")
     shutil.copytree(made / "out", tmp_path / "out")
 
 
@@ -153,6 +165,7 @@ def test_a_bootstrap_that_is_killed_while_it_receives_is_made_good(
     end_right(serving, tmp_path, source)
 
 
+@on_every_engine
 @pytest.mark.parametrize("after", [1, 400, 5_000, 100_000, 800_000])
 def test_a_resync_that_is_killed_while_it_receives_is_made_good(
     tmp_path: Path, source: str, serving: Serving, made: Path, after: int
@@ -182,13 +195,13 @@ def test_a_client_that_is_killed_at_any_time_is_made_good(
     end_right(serving, tmp_path, source)
 
 
+@on_every_engine
 @pytest.mark.parametrize("seed", range(5))
 def test_an_import_that_is_killed_leaves_all_or_nothing_and_can_be_repeated(
     tmp_path: Path, made: Path, seed: int
 ) -> None:
     write_zones(tmp_path / "zones", serial=3)
-    shutil.copy(made / "source.db", tmp_path / "source.db")
-    source = store_url(tmp_path, "source")
+    source = copy_store(made, tmp_path, "source")
     with Store.open(source) as store:
         before = store.clock().seq, fingerprint_of(store)
     arguments = ("syncd", "import", "zones", tmp_path / "zones", "--delete", "--store", source)
@@ -204,8 +217,7 @@ def test_an_import_that_is_killed_leaves_all_or_nothing_and_can_be_repeated(
         assert store.clock().seq == before[0] + 1
         assert_sound(store)
         after = fingerprint_of(store)
-    shutil.copy(made / "source.db", tmp_path / "undisturbed.db")
-    undisturbed = store_url(tmp_path, "undisturbed")
+    undisturbed = copy_store(made, tmp_path, "source", "undisturbed")
     run(*arguments[:-1], undisturbed)
     with Store.open(undisturbed) as store:
         assert fingerprint_of(store) == after
