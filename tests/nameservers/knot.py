@@ -5,6 +5,10 @@ from pathlib import Path
 
 from tests.nameservers.server import NameServer, Zones
 
+_TCP_TIMEOUT_MS = 60_000
+"""By default a client that does not read for half a second loses its transfer: on a machine with
+much to do, any client at times."""
+
 
 def running_knot(
     folder: Path,
@@ -63,6 +67,7 @@ server:
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
+    tcp-io-timeout: {_TCP_TIMEOUT_MS}
 {_indented(self._server_options)}
 log:
   - target: stderr
