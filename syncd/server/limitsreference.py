@@ -17,7 +17,7 @@ from syncd.server.limits import Limits
 from syncd.server.verbs import freezing, sync_repair
 from syncd.store import reports as kept_reports
 from syncd.store import schema
-from syncd.types import base
+from syncd.types import base, zone_files
 
 _UNITS = {"S": " s", "BYTES": " bytes", "CHARACTERS": " characters"}
 _CLIENT = "a client should give up"
@@ -37,7 +37,10 @@ _CONSTANTS: list[tuple[ModuleType, str, str, str]] = [
     (protocol, "MAX_NESTING", "msgpack arrays and maps within each other", _CLIENT),
     (messages, "MAX_CHUNKS", "chunks of one object", _CLIENT),
     (base, "MAX_NAME_CHARACTERS", "name of an object, or pattern for names", "512"),
+    (zone_files, "MAX_FILE_NAME_BYTES", "name of a zone's file", "512"),
     (schema, "MAX_COMMENT_CHARACTERS", "comment of a commit", "the rest is not kept"),
+    (schema, "MAX_AUTHOR_CHARACTERS", "author of a commit", "the rest is not kept"),
+    (schema, "MAX_SOURCE_CHARACTERS", "address of a replica's source", "the rest is not kept"),
     (master_file, "MAX_RECORD_BYTES", "one record of a zone, with its parentheses", "512"),
     (generate, "MAX_GENERATED", "records that the `$GENERATE` lines of a zone make", "512"),
     (generate, "MAX_GENERATED_CHARACTERS", "text of these records", "512"),
