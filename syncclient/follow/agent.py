@@ -105,10 +105,10 @@ class Agent:
             )
             await self._check_not_behind(client)
             log.info("following", source=access.address)
-            self._source_waits.reset()
             return_at = trio.current_time() + self._settings.return_s
             while True:
                 token = await self._keep_up(client, str(access.address))
+                self._source_waits.reset()  # not before: it may answer, and have nothing of use
                 if preferred and trio.current_time() >= return_at:
                     if await self._any_answers(preferred):
                         return

@@ -20,6 +20,8 @@ from syncclient.tls import ClientTls
 from syncd.content.fleet import ServerRow, ServerState, judge
 from syncd.errors import StoreError
 from syncd.store import Clock, Store
+from syncd.store.engine import WRITE
+from syncd.store.schema import tally
 from syncd.types import Role
 from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon, put
@@ -164,6 +166,22 @@ def test_an_agent_goes_to_the_next_source_and_comes_back_to_the_first(
 
         with RunningDaemon(source) as preferred, RunningDaemon(second) as other:
             trio.run(follow, preferred, other)
+
+
+def test_a_source_that_answers_and_is_of_no_use_is_left_alone_for_longer_each_time(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    writing = source.engine.execution_options(**WRITE)
+    with writing.begin() as connection:  # so that no copy adds up to what it says
+        connection.execute(tally.update().values(count=tally.c.count + 1))
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, longest_wait_s=60.0)):
+            await trio.sleep(3)
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+        assert 2 <= daemon.daemon._last_number <= 7
 
 
 def test_a_source_that_is_behind_is_not_followed(
