@@ -20,6 +20,9 @@ from syncd.types import data_type
 _LARGE_SPLICE = 512
 """Chunks inserted at one place from which on their bodies go out as they are stored."""
 
+TEXT_CHUNKS = 64
+"""Of either side, whose lines are compared at once: some 10,000 records."""
+
 
 def delta_elements(changes: Iterator[Change], since: Token, view: View) -> Iterator[Element]:
     """Yield a delta's elements: what is gone, then each changed object as splices over the old.
@@ -113,7 +116,21 @@ def delta_lines(changes: Iterator[Change], since: Token, view: View) -> Iterator
         yield "@" + join_fields([some.type, some.name, *digests])
         if change.new is not None and data_type(some.type).has_lines:
             for splice, dropped in _spliced(change):
-                yield from diff_lines(_lines(earlier, dropped), _lines(view, list(splice.insert)))
+                yield from _splice_lines(earlier, dropped, view, list(splice.insert))
+
+
+def _splice_lines(
+    earlier: View, dropped: list[bytes], view: View, inserted: list[bytes]
+) -> Iterator[str]:
+    """Yield the lines of one place: of a large one in parts, so that no client, however slow it
+    reads, has the server hold all of it. A line that went from one part to another is in both."""
+    parts = max(1, -(-max(len(dropped), len(inserted)) // TEXT_CHUNKS))
+    for part in range(parts):
+        gone, come = (
+            digests[len(digests) * part // parts : len(digests) * (part + 1) // parts]
+            for digests in (dropped, inserted)
+        )
+        yield from diff_lines(_lines(earlier, gone), _lines(view, come))
 
 
 def _lines(view: View, digests: list[bytes]) -> Iterator[str]:
