@@ -1,14 +1,17 @@
 """`syncd serve`: the daemon in a process of its own, until a signal ends it.
 
 The first SIGTERM or SIGINT drains the sessions, a second one ends them at once; either way the exit
-status is 0. SIGHUP has the certificate read again. systemd is told when it is ready, that it is
-alive, and that it stops.
+status is 0. A thread that still works for one of them then is not waited for long: what it was
+writing never becomes visible. SIGHUP has the certificate read again. systemd is told when it is
+ready, that it is alive, and that it stops.
 """
 
 import ctypes
+import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +33,9 @@ _LARGE_BYTES = 64 * 1024
 """The size of the smallest block of a bootstrap."""
 _SPARE_FILES = 256
 """Descriptors beside those of sessions: database, temporary files, the program itself."""
+
+_THREADS_S = 2.0
+"""How long threads are waited for when all sessions have ended; nothing can end one."""
 
 log = EventLog("syncd.daemon")
 
@@ -134,10 +140,29 @@ async def _heed_signals(
                 _reload(daemon)
                 continue
             if daemon.stopping:
+                _end_in_any_case()
                 scope.cancel()
                 return
             notify("STOPPING=1")
-            nursery.start_soon(daemon.stop)
+            nursery.start_soon(_stop, daemon)
+
+
+async def _stop(daemon: Daemon) -> None:
+    await daemon.stop()
+    _end_in_any_case()
+
+
+def _end_in_any_case() -> None:
+    """End the process before long, also while a thread works: the database undoes what it has not
+    committed."""
+
+    def end() -> None:
+        log.warning("cut_off", text="a thread still worked for a session; its write is undone")
+        os._exit(0)
+
+    timer = threading.Timer(_THREADS_S, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _reload(daemon: Daemon) -> None:

@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -233,6 +234,33 @@ def test_a_session_that_does_not_end_is_cut_when_its_time_is_up(
             assert 0.6 < time.monotonic() - began < 5
             assert done.status == 0
             assert writer.is_ended()
+    with Store.open(source) as store:
+        assert not store.view().find("files", ["late"])
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_thread_that_still_works_does_not_keep_the_daemon(
+    tmp_path: Path, source: str, signals: int
+) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text(f"[limits]\ndrain_s = {0.2 if signals == 1 else 60}\n")
+    with serving("--config", file, "--store", source, "--port", "0") as (process, port):
+        with ExitStack() as stack:
+            writer = connect(stack, port, "root")
+            other = sqlite3.connect(source.removeprefix("sqlite:///"), isolation_level=None)
+            stack.callback(other.close)
+            other.execute("BEGIN IMMEDIATE")  # a write waits for a minute then
+            assert writer.ask("SYNC files|put|late|size=4").startswith("700 ")
+            writer.send_bytes(b"late")
+            time.sleep(0.3)
+            began = time.monotonic()
+            for _ in range(signals):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
+            done = finish(process)
+            assert time.monotonic() - began < 10
+            assert done.status == 0
+            assert "cut_off" in done.err
     with Store.open(source) as store:
         assert not store.view().find("files", ["late"])
 
