@@ -30,7 +30,7 @@ def changes(since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
     """
     earlier = view.at(since)
     try:
-        with earlier.reading() as connection:
+        with view.reading() as connection:
             _check_token(connection, since)
         yield from _gone(earlier, view, types)
         yield from _changed(earlier, view, types)

@@ -32,7 +32,7 @@ from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.bulk import IN_LIST_VALUES, in_list
-from syncd.store.clock import read_clock
+from syncd.store.clock import Clock, read_clock
 from syncd.store.schema import chunk, tally, version
 from syncd.types.base import Present
 
@@ -89,12 +89,13 @@ class Marked(NamedTuple):
 
 
 class _Snapshot:
-    """The transaction in which views that belong together read, while there is one."""
+    """The transaction in which views that belong together read, while there is one, and the clock
+    as it is there."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("begun",)
 
     def __init__(self) -> None:
-        self.connection: Connection | None = None
+        self.begun: tuple[Connection, Clock] | None = None
 
 
 class View:
@@ -117,30 +118,32 @@ class View:
         Not for as long as somebody else may take: while it lasts, a database can clear nothing
         away.
         """
-        if self._snapshot.connection is not None:
+        if self._snapshot.begun is not None:
             yield
             return
         with self._engine.connect() as connection:
-            self._check_held(connection)
-            self._snapshot.connection = connection
+            present = read_clock(connection)
+            self._check_held(present)
+            self._snapshot.begun = connection, present
             try:
                 yield
             finally:
-                self._snapshot.connection = None
+                self._snapshot.begun = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Yield a connection for reading what the view stands on. Raises ViewGone at the end if
+        """Yield a connection for reading what the view stands on. Raises ViewGone, at the end, if
         gc has passed it."""
-        if self._snapshot.connection is not None:
-            yield self._snapshot.connection
+        if self._snapshot.begun is not None:
+            connection, present = self._snapshot.begun
+            self._check_held(present)
+            yield connection
             return
         with self._engine.connect() as connection:
             yield connection
-            self._check_held(connection)
+            self._check_held(read_clock(connection))
 
-    def _check_held(self, connection: Connection) -> None:
-        present = read_clock(connection)
+    def _check_held(self, present: Clock) -> None:
         if present.epoch != self.token.epoch or self.token.seq < present.floor:
             raise ViewGone(
                 f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"

@@ -15,7 +15,7 @@ from syncd.errors import (
     PasswordRequired,
     ReadOnly,
 )
-from syncd.server import deltas
+from syncd.server.verbs import sync_read
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import tally, version
@@ -196,13 +196,13 @@ def test_a_token_that_gc_passes_during_the_delta_is_followed_by_a_repair(
     """The chunks that the delta's are compressed against are gone in the middle of it."""
     put(source, "large", *(random.Random(at).randbytes(4000) for at in range(1, 41)))
     put(source, "f05", b"changed")
-    spliced = deltas._spliced
+    elements = sync_read.delta_elements
 
-    def with_gc(*arguments: Any) -> Any:
+    def after_gc(*arguments: Any) -> Any:
         source.collect(keep_seq=source.clock().seq)
-        return spliced(*arguments)
+        return elements(*arguments)
 
-    monkeypatch.setattr(deltas, "_spliced", with_gc)
+    monkeypatch.setattr(sync_read, "delta_elements", after_gc)
     assert synchronise(source, replica).path is SyncPath.REPAIR
     assert_same(replica, source)
 
