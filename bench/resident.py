@@ -10,14 +10,13 @@ bootstrap` leaves them, and peak KiB. The password is in SYNC_PASSWORD.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import trio
 
-from bench.measure import BenchmarkError, Figure, Stopwatch
+from bench.measure import BenchmarkError, Figure, Stopwatch, peak_kib
 from syncclient import Client
 from syncclient.newfolder import NewFolder
 from syncclient.replica import Replica
@@ -69,8 +68,7 @@ def main() -> None:
         watch = Stopwatch()
         trio.run(_bootstrap, store, address, folder / "zones")
         seconds = watch.seconds
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": seconds, "peak_kib": peak_kib}))
+    print(json.dumps({"seconds": seconds, "peak_kib": peak_kib(os.getpid())}))
 
 
 if __name__ == "__main__":
