@@ -1,8 +1,5 @@
 """The commands of `syncclient`; each is one session with a server."""
 
-import sys
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,95 +8,19 @@ from click.core import ParameterSource
 
 from syncclient.access import Access
 from syncclient.cli.access import connection_options
-from syncclient.cli.session import with_client
-from syncclient.client import Client
-from syncclient.dns.server import DnsServer
+from syncclient.cli.options import (
+    condition_options,
+    file_option,
+    json_option,
+    needed_store_option,
+    query_options,
+    replica_options,
+    store_option,
+    type_option,
+)
 from syncd import __version__
 from syncd.content.fleet import ServerState
-from syncd.content.tokens import Token
-from syncd.errors import IllegalValue, file_failure
-from syncd.output import say, warn
-from syncd.storeoption import warn_of_password
-
-_PROGRAM = "syncclient"
-
-
-def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def apply(command: Any) -> Any:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return apply
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-type_option = click.option(
-    "--type", "type_name", default="zones", show_default=True, help="Type of the object."
-)
-store_option = click.option(
-    "--store",
-    "store_url",
-    callback=warn_of_password,
-    metavar="URL",
-    envvar="SYNCD_STORE",
-    help="The replica's database.",
-)
-condition_options = _options(
-    click.option("--digest", help="Refuse unless it is at this digest."),
-    click.option("--serial", help="Refuse unless it is at this serial."),
-    click.option("--comment", help="A word for the log."),
-)
-
-
-def _name_servers(
-    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> list[DnsServer]:
-    try:
-        return [DnsServer.parse(text) for text in texts]
-    except IllegalValue as error:
-        raise click.BadParameter(str(error)) from None
-
-
-query_options = _options(
-    click.option(
-        "--query",
-        "servers",
-        metavar="SERVER:PORT",
-        multiple=True,
-        callback=_name_servers,
-        help="Ask this name server over DNS; may be repeated.",
-    ),
-    click.option("--records", is_flag=True, help="Ask for every record, not only the serials."),
-    click.option(
-        "--rate", type=click.FloatRange(min=0.1), metavar="N", help="Questions a second, at most."
-    ),
-    click.option("--zones", "pattern", metavar="PATTERN", help="Only these: a name, or with * ?"),
-)
-replica_options = _options(
-    click.option(
-        "--store",
-        "store_url",
-        callback=warn_of_password,
-        metavar="URL",
-        envvar="SYNCD_STORE",
-        required=True,
-        help="The replica's database, made a store if it is none: sqlite:///FILE, "
-        "postgresql+psycopg://USER@HOST/DATABASE or mariadb+pymysql://USER@HOST/DATABASE.",
-    ),
-    click.option(
-        "--zones-dir",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder of zone files to keep in step.",
-    ),
-    click.option("--types", help="Types to copy, with commas; else all that the user may read."),
-    click.option(
-        "--allow-large-change",
-        is_flag=True,
-        help="Apply a change that touches over 30 % of a type's objects.",
-    ),
-    json_option,
-)
+from syncd.output import say
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -182,15 +103,7 @@ def status(access: Access, store_url: str | None, as_json: bool) -> int:
 
 @syncclient.command()
 @connection_options
-@click.option(
-    "--store",
-    "store_url",
-    callback=warn_of_password,
-    metavar="URL",
-    envvar="SYNCD_STORE",
-    required=True,
-    help="The replica.",
-)
+@needed_store_option
 @click.option("--types", help="Types to compare, with commas.")
 @click.option("--text", is_flag=True, help="Show the lines that a resync would change.")
 @json_option
@@ -279,54 +192,9 @@ def get(
 ) -> None:
     """Print an object's content."""
 
-    async def work(client: Client) -> list[bytes]:
-        return [part async for part in client.get(type_name, name, at=at)]
+    from syncclient.cli.objects import get_object
 
-    parts = with_client(access, work)
-    if output is None:
-        _show(b"".join(parts))
-    else:
-        _write(output, b"".join(parts))
-
-
-def _write(output: Path, content: bytes) -> None:
-    """Put a file in place, whole. Raises FileFailed."""
-    temporary = output.with_name(output.name + ".part")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(output)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        error.filename = output  # the one that was asked for
-        raise file_failure(error) from None
-
-
-def _show(content: bytes) -> None:
-    """Print an object as it is; on a terminal as text that cannot steer it."""
-    if not sys.stdout.isatty():
-        sys.stdout.buffer.write(content)
-        return
-    for line in content.decode("utf-8", "backslashreplace").splitlines():
-        say(line)
-
-
-def _content(path: Path) -> list[bytes]:
-    if str(path) == "-":
-        return [sys.stdin.buffer.read()]
-    return [path.read_bytes()]
-
-
-def _tell(written: tuple[Token | None, list[str]]) -> None:
-    token, warnings = written
-    for text in warnings:
-        warn(_PROGRAM, text)
-    say("unchanged" if token is None else f"committed as {token}")
-
-
-file_option = click.option(
-    "--file", "path", type=click.Path(path_type=Path), default="-", help="File to read; - is stdin."
-)
+    get_object(access, type_name, name, at=at, output=output)
 
 
 @syncclient.command()
@@ -340,12 +208,9 @@ file_option = click.option(
 @click.option("--role", help="Of a user: reader, replica, operator or admin.")
 def put(access: Access, name: str, type_name: str, path: Path, **options: Any) -> None:
     """Put an object's whole content."""
-    content = _content(path)
+    from syncclient.cli.objects import put_object
 
-    async def work(client: Client) -> tuple[Token | None, list[str]]:
-        return await client.put(type_name, name, content, **options)
-
-    _tell(with_client(access, work))
+    put_object(access, type_name, name, path, options)
 
 
 @syncclient.command()
@@ -356,17 +221,9 @@ def put(access: Access, name: str, type_name: str, path: Path, **options: Any) -
 @condition_options
 def patch(access: Access, name: str, type_name: str, path: Path, **options: Any) -> None:
     """Apply -record / +record lines; without --digest or --serial, to what is there now."""
-    content = _content(path)
+    from syncclient.cli.objects import patch_object
 
-    async def work(client: Client) -> tuple[Token | None, list[str]]:
-        if options["digest"] is None and options["serial"] is None:
-            found = await client.info(type_name, name)
-            if not found.rows:
-                raise IllegalValue(f"{type_name} has no {name}")
-            options["digest"] = found.rows[0]["digest"]
-        return await client.patch(type_name, name, content, **options)
-
-    _tell(with_client(access, work))
+    patch_object(access, type_name, name, path, options)
 
 
 @syncclient.command()
@@ -376,11 +233,9 @@ def patch(access: Access, name: str, type_name: str, path: Path, **options: Any)
 @condition_options
 def delete(access: Access, name: str, type_name: str, **options: Any) -> None:
     """Take an object out."""
+    from syncclient.cli.objects import delete_object
 
-    async def work(client: Client) -> tuple[Token | None, list[str]]:
-        return await client.delete(type_name, name, **options)
-
-    _tell(with_client(access, work))
+    delete_object(access, type_name, name, options)
 
 
 @syncclient.command()

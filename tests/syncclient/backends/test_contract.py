@@ -252,7 +252,7 @@ def test_a_zone_that_came_with_a_step_that_was_killed_goes_if_the_source_has_dro
     put_zone(replica.store, "d.example.", 1)
     dying = Replica(replica.store, rig.backend())
     assert dying.applier._confirmer is not None
-    dying.applier._confirmer.confirm = die  # type: ignore[method-assign]
+    dying.applier._confirmer.confirm = die  # type: ignore[method-assign]  # dies there
     with pytest.raises(Killed):
         dying.apply()
     replica.store.remove("zones", "d.example.", author="test")

@@ -418,7 +418,7 @@ def test_a_crash_between_commit_and_purge_is_undone_and_done_again(
     replica.store.remove("zones", "b.example.", author="test")
     put(replica.store, "zones", "c.example.", zone_text(4, zone="c.example."))
     assert isinstance(replica.backend, PowerDns)
-    replica.backend._control.purge = die  # type: ignore[method-assign]
+    replica.backend._control.purge = die  # type: ignore[method-assign]  # dies there
     with pytest.raises(Killed):
         replica.put(2, f"www.{ZONE} 60 IN A 192.0.2.82")
     again = Replica(replica.store, rig)
@@ -442,7 +442,7 @@ def test_a_server_that_stops_answering_gets_back_what_was(
     async def refuse(*_: object) -> None:
         raise ServerFailed("activate", "the control socket is gone")
 
-    deaf.backend._control.purge = refuse  # type: ignore[method-assign]
+    deaf.backend._control.purge = refuse  # type: ignore[method-assign]  # is refused there
     put(replica.store, "zones", "c.example.", zone_text(4, zone="c.example."))
     with pytest.raises(ServerFailed):
         deaf.put(2, f"www.{ZONE} 60 IN A 192.0.2.82")
