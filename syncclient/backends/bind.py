@@ -7,6 +7,7 @@ named is told by rndc: `reload ZONE` for a few zones, `reconfig` when the list h
 clock was set back since then, the files are given a later time.
 """
 
+import math
 import os
 import re
 from collections.abc import Collection, Sequence
@@ -34,6 +35,8 @@ _LOADED = re.compile(r"^zone (\S+)/IN: loaded serial [0-9]+", re.MULTILINE)
 _LAST_LOADED = re.compile(r"^last loaded: (.+ GMT)$", re.MULTILINE)
 _LATER_S = 24 * 3600
 """By how much a file is made newer than the last load of one zone: others were loaded after it."""
+_NUDGE_S = 1.0
+"""How long named is left alone with what it was told to load before it is looked at."""
 _VERSION = re.compile(r"^version: (BIND )?(\S+)", re.MULTILINE)
 
 
@@ -66,6 +69,7 @@ class Bind(FileBackend):
     def __init__(self, settings: BindSettings, server: ServerSettings, folder: Path) -> None:
         super().__init__(settings, server, folder)
         self._settings = settings
+        self._next_nudge_at = -math.inf
 
     async def describe(self) -> str:
         said = await self._rndc(Stage.CONFIRM, "status")
@@ -121,6 +125,7 @@ class Bind(FileBackend):
             raise ServerFailed(Stage.CHECK.value, f"named-checkconf {file}: {said.message}")
 
     async def load(self, loading: Loading) -> None:
+        self._next_nudge_at = trio.current_time() + _NUDGE_S
         if loading.step.whole or len(loading.changed) > _SINGLE_RELOADS:
             await self._told("reload")
             return
@@ -133,6 +138,9 @@ class Bind(FileBackend):
 
     async def nudge(self, zones: Collection[str]) -> None:
         """Have files loaded that named takes for old, because the clock was set back."""
+        if trio.current_time() < self._next_nudge_at:
+            return  # it is loading, most likely, and rndc is a process each time
+        self._next_nudge_at = trio.current_time() + _NUDGE_S
         zone = next(iter(zones))
         said = await self._rndc(Stage.CONFIRM, "zonestatus", zone)
         if (found := _LAST_LOADED.search(said.text)) is None:
