@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from errno import EMFILE, ENFILE
 from typing import IO
 
 import trio
@@ -61,6 +62,8 @@ async def run_tool(
                 check=False,
             )
         except OSError as error:
+            if error.errno in (EMFILE, ENFILE):
+                raise file_failure(error) from None
             raise ServerFailed(
                 stage.value, f"{command[0]} cannot be run: {error.strerror}; install it, or say in "
                 "the configuration where it is",

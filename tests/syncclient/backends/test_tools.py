@@ -1,5 +1,7 @@
 """Tools of a name server: what they say is heard, and nobody waits for what they leave behind."""
 
+import errno
+import os
 import sys
 
 import pytest
@@ -7,7 +9,7 @@ import trio
 
 from syncclient.backends import Stage, tools
 from syncclient.backends.tools import Said, ToolTimedOut, run_tool
-from syncd.errors import ServerFailed
+from syncd.errors import FileFailed, ServerFailed
 
 _LIMIT_S = 10.0
 
@@ -39,6 +41,17 @@ def test_a_tool_that_takes_too_long_is_killed() -> None:
 def test_a_tool_that_is_not_there_is_named() -> None:
     with pytest.raises(ServerFailed, match="no-such-tool cannot be run"):
         run("no-such-tool")
+
+
+def test_who_lacks_descriptors_is_not_told_to_install_a_tool(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "rndc")
+
+    monkeypatch.setattr(trio, "run_process", refused)
+    with pytest.raises(FileFailed, match="rndc: Too many open files; raise the limit"):
+        run("rndc")
 
 
 def test_of_a_tool_that_goes_on_and_on_the_beginning_is_heard(
