@@ -146,8 +146,7 @@ class Step:
 
         Only chunks that differ are read. The lines are in the order of the content.
         """
-        with self.goal.snapshot():
-            return dict(self.differences([name])).get(name)
+        return dict(self.differences([name])).get(name)
 
     def differences(self, names: Iterable[str]) -> Iterator[tuple[str, Difference]]:
         """Yield zones with what changes in them, those of which `difference` would say it.

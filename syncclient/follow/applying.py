@@ -108,9 +108,10 @@ class Applier:
     def _step_from_active(self, goal: View) -> tuple[Step | None, View | None]:
         """Return the step from what the server answers, and that view; None where it is not known
         any more."""
-        before = view_before(self._store, self.active, goal)
+        before = view_before(self._store, self.active)
         if self.active is None or before is None:
             return None, before
+        before = goal.at(before.token)  # so that both are read in one transaction
         with goal.snapshot():
             step = step_between(self._store, goal, self.active, before, self._touched)
         return step, before

@@ -190,20 +190,16 @@ class _Sample:
 
 def _sample(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
     with step.goal.snapshot():
-        return _sample_of_view(step, zone, room, own_ttl)
-
-
-def _sample_of_view(step: Step, zone: str, room: int, own_ttl: frozenset[str]) -> _Sample:
-    difference = step.difference(zone)
-    if difference is None:
-        present, absent = _first_records(step, zone)[:room], []
-    else:
-        present = [line for line in difference.added if not _has_own_ttl(line, own_ttl)][:room]
-        staying = set(map(_identity, difference.added))
-        gone = [line for line in difference.removed if _identity(line) not in staying]
-        absent = gone[: room - len(present)]
-    between = {name for line in (*present, *absent) for name in _names_between(line, zone)}
-    below = step.goal.find(TYPE, sorted(between)) if between else {}
+        difference = step.difference(zone)
+        if difference is None:
+            present, absent = _first_records(step, zone)[:room], []
+        else:
+            present = [line for line in difference.added if not _has_own_ttl(line, own_ttl)][:room]
+            staying = set(map(_identity, difference.added))
+            gone = [line for line in difference.removed if _identity(line) not in staying]
+            absent = gone[: room - len(present)]
+        between = {name for line in (*present, *absent) for name in _names_between(line, zone)}
+        below = step.goal.find(TYPE, sorted(between)) if between else {}
     return _Sample(present, absent, list(below))
 
 

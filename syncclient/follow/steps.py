@@ -16,18 +16,15 @@ from syncd.store import Store, View
 TYPES = ["zones"]
 
 
-def view_before(store: Store, active: Active | None, goal: View | None = None) -> View | None:
-    """Return the view that the server answers, to be read together with `goal`; None if the store
-    does not hold it any more."""
+def view_before(store: Store, active: Active | None) -> View | None:
+    """Return the view that the server answers; None if the store does not hold it any more."""
     if active is None:
         return None
     try:
         view = store.view(active.token.seq)
     except ViewGone:
         return None
-    if view.token != active.token:
-        return None
-    return view if goal is None else goal.at(view.token)
+    return view if view.token == active.token else None
 
 
 def step_between(
