@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, delete, func, literal, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
 from syncd.content.compression import compress
 from syncd.content.tokens import Token
@@ -42,6 +42,19 @@ from syncd.types.base import Prepared, data_type
 _FLUSH_BYTES = 4 * 1024 * 1024
 """Compressed content, and rows, held before they are written."""
 _ROW_BYTES = 400
+
+# Made once: making a statement costs as much as running it.
+_OWN_BATCH = batch.c.id == bindparam("own")
+_OWN_STAGED = staged.c.batch == bindparam("own")
+_KNOWN = select(batch.c.id).where(_OWN_BATCH)
+_TOUCH = update(batch).where(_OWN_BATCH)
+_STAGED_COUNT = select(func.count()).select_from(staged).where(_OWN_STAGED)
+_STAGED_CHUNKS = select(staged.c.name, staged.c.chunks).where(
+    _OWN_STAGED, staged.c.chunks.is_not(None)
+)
+_FORGET = delete(staged).where(_OWN_STAGED), delete(batch).where(_OWN_BATCH)
+_HELD = select(chunk.c.digest).where(chunk.c.digest.in_(bindparam("digests", expanding=True)))
+SET_CLOCK = update(clock)
 
 Clockwork = Callable[[], float]
 
@@ -164,11 +177,8 @@ class Batch:
         if self._flushed and not self._keep:
             self._check_kept(connection)
         insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
-        connection.execute(
-            update(batch)
-            .where(batch.c.id == self.id)
-            .values(touched=touched, token=None if self.copies is None else str(self.copies))
-        )
+        copied = None if self.copies is None else str(self.copies)
+        connection.execute(_TOUCH, {"own": self.id, "touched": touched, "token": copied})
         replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
         delete_rows(connection, chunk, ("digest",), replaced)
         self.rotten -= self._chunks.keys()
@@ -197,9 +207,8 @@ class Batch:
             self._check_swept(connection, present)
             seq, now = present.seq + 1, int(self._now())
             heads.end(connection, heads.account(connection, self.id), seq)
-            mtime = func.coalesce(staged.c.mtime, now)
-            heads.move_staged(connection, self.id, literal(seq), mtime)
-            connection.execute(update(clock).values(seq=seq))
+            heads.move_staged(connection, self.id, seq, now)
+            connection.execute(SET_CLOCK, {"seq": seq})
             add_commit(connection, seq, now, author, comment)
             self._remove_staged(connection)
         self._flushed = False
@@ -207,31 +216,35 @@ class Batch:
 
     def _check_kept(self, connection: Connection) -> None:
         """A batch that nothing was added to for a day is taken for one that was left behind."""
-        known = select(batch.c.id).where(batch.c.id == self.id)
-        if connection.execute(known).first() is None:
+        if not is_batch(connection, self.id):
             raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
 
     def _check_whole(self, connection: Connection) -> None:
         """Raise Busy if gc took the batch for abandoned: the clock was set forward by days."""
-        held = select(func.count()).select_from(staged).where(staged.c.batch == self.id)
-        if connection.execute(held).scalar_one() != self.changes:
+        if connection.execute(_STAGED_COUNT, {"own": self.id}).scalar_one() != self.changes:
             raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
         """If gc ran since the batch began, chunks that were taken for known may be gone."""
         if present.swept == self._swept:
             return
-        for name, chunks in connection.execute(
-            select(staged.c.name, staged.c.chunks).where(
-                staged.c.batch == self.id, staged.c.chunks.is_not(None)
-            )
-        ).all():
+        for name, chunks in connection.execute(_STAGED_CHUNKS, {"own": self.id}).all():
             if missing_chunks(connection, chunks):
                 raise Busy(f"{name}: content that it shares was removed by gc; try again")
 
     def _remove_staged(self, connection: Connection) -> None:
-        connection.execute(delete(staged).where(staged.c.batch == self.id))
-        connection.execute(delete(batch).where(batch.c.id == self.id))
+        forget_batch(connection, self.id)
+
+
+def is_batch(connection: Connection, batch_id: str) -> bool:
+    """Say whether a batch has written anything that is neither published nor removed."""
+    return connection.execute(_KNOWN, {"own": batch_id}).first() is not None
+
+
+def forget_batch(connection: Connection, batch_id: str) -> None:
+    """Remove what a batch has staged."""
+    for statement in _FORGET:
+        connection.execute(statement, {"own": batch_id})
 
 
 def add_commit(connection: Connection, seq: int, now: int, author: str, comment: str) -> None:
@@ -246,10 +259,6 @@ def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
     missing: list[bytes] = []
     for at in range(0, len(wanted), IN_LIST_VALUES):
         part = wanted[at : at + IN_LIST_VALUES]
-        held = set(
-            connection.execute(
-                select(chunk.c.digest).where(chunk.c.digest.in_(in_list(part)))
-            ).scalars()
-        )
+        held = set(connection.execute(_HELD, {"digests": in_list(part)}).scalars())
         missing += [digest for digest in part if digest not in held]
     return missing

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Table, bindparam
-from sqlalchemy.sql import Insert, Update
+from sqlalchemy.sql import Delete, Insert, Update
 from sqlalchemy.sql.expression import ClauseElement
 
 from syncd.store import copying
@@ -51,27 +51,45 @@ def update_rows(
     connection: Connection, table: Table, key: tuple[str, ...], value: str, rows: Sequence[Row]
 ) -> None:
     """Set column `value` in the rows named by `key`; a row holds the value, then the key."""
-    if not rows:
-        return
-    statement: Update = table.update().values({value: bindparam("to_value")})
-    for name in key:
-        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
-    text, names = _compile(statement, connection.dialect)
-    columns = ("to_value", *(f"key_{name}" for name in key))
-    _execute_many(connection, text, names, columns, rows)
+    if rows:
+        text, names = _compiled_update(table, connection.dialect, key, value)
+        _execute_many(connection, text, names, (_VALUE, *map(_key_parameter, key)), rows)
 
 
 def delete_rows(
     connection: Connection, table: Table, key: tuple[str, ...], rows: Sequence[Row]
 ) -> None:
     """Delete the rows named by `key`."""
-    if not rows:
-        return
-    statement = table.delete()
+    if rows:
+        text, names = _compiled_delete(table, connection.dialect, key)
+        _execute_many(connection, text, names, tuple(map(_key_parameter, key)), rows)
+
+
+_VALUE = "to_value"
+
+
+def _key_parameter(column: str) -> str:
+    return f"key_{column}"
+
+
+@lru_cache(maxsize=32)
+def _compiled_update(
+    table: Table, dialect: Dialect, key: tuple[str, ...], value: str
+) -> tuple[str, tuple[str, ...] | None]:
+    statement: Update = table.update().values({value: bindparam(_VALUE)})
     for name in key:
-        statement = statement.where(table.c[name] == bindparam(f"key_{name}"))
-    text, names = _compile(statement, connection.dialect)
-    _execute_many(connection, text, names, tuple(f"key_{name}" for name in key), rows)
+        statement = statement.where(table.c[name] == bindparam(_key_parameter(name)))
+    return _compile(statement, dialect)
+
+
+@lru_cache(maxsize=32)
+def _compiled_delete(
+    table: Table, dialect: Dialect, key: tuple[str, ...]
+) -> tuple[str, tuple[str, ...] | None]:
+    statement: Delete = table.delete()
+    for name in key:
+        statement = statement.where(table.c[name] == bindparam(_key_parameter(name)))
+    return _compile(statement, dialect)
 
 
 @lru_cache(maxsize=32)

@@ -55,7 +55,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 _READ = select(*_COLUMNS)
-"""Made once, as every read of anything ends with it."""
+_LOCK = _READ.with_for_update()
 
 
 def read_clock(connection: Connection) -> Clock:
@@ -68,7 +68,7 @@ def lock_clock(connection: Connection) -> Clock:
 
     On SQLite the whole database is locked since the transaction began.
     """
-    return _only(connection.execute(_READ.with_for_update()).one_or_none())
+    return _only(connection.execute(_LOCK).one_or_none())
 
 
 def _only(row: Any) -> Clock:

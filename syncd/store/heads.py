@@ -6,7 +6,18 @@ ask; the clock is locked, so nobody else writes it.
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, delete, null, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 
 from syncd.content.versions import DIGEST_BYTES, add_marks, mark_number, object_mark
 from syncd.errors import MovedOn
@@ -15,6 +26,40 @@ from syncd.store.schema import staged, tally, version
 
 HEAD_KEY = ("type", "name", "seq")
 _REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
+
+# Made once: making a statement costs as much as running it.
+_HEAD = version.alias("head")
+_SAME_OBJECT = and_(
+    _HEAD.c.type == staged.c.type, _HEAD.c.name == staged.c.name, _HEAD.c.until.is_(None)
+)
+_OF_BATCH = staged.c.batch == bindparam("own")
+_CHANGES = (
+    select(
+        staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest, staged.c.attributes,
+        staged.c.seq, _HEAD.c.seq, _HEAD.c.digest, _HEAD.c.attributes,
+    )
+    .select_from(staged.outerjoin(_HEAD, _SAME_OBJECT))
+    .where(_OF_BATCH)
+)  # fmt: skip
+_KEYS_REPLACED = (
+    select(*(_HEAD.c[name] for name in HEAD_KEY))
+    .select_from(staged.join(_HEAD, _SAME_OBJECT))
+    .where(_OF_BATCH)
+)
+_MOVE = insert(version).from_select(
+    ["type", "name", "seq", "until", "mtime", *_REST],
+    select(
+        staged.c.type,
+        staged.c.name,
+        func.coalesce(staged.c.seq, bindparam("now_seq", type_=BigInteger)),
+        null(),
+        func.coalesce(staged.c.mtime, bindparam("now", type_=BigInteger)),
+        *(staged.c[name] for name in _REST),
+    ).where(_OF_BATCH, staged.c.digest.is_not(None)),
+)
+_TALLY = select(tally.c.count, tally.c.fingerprint).where(tally.c.type == bindparam("kind"))
+_SET_TALLY = update(tally).where(tally.c.type == bindparam("kind"))
+_ADD_TALLY = insert(tally)
 
 
 class Replaced(NamedTuple):
@@ -33,16 +78,9 @@ def account(connection: Connection, batch_id: str) -> list[Replaced]:
     """
     replaced: list[Replaced] = []
     changes: dict[str, TallyChange] = {}
-    head = version.alias("head")
-    statement = (
-        select(
-            staged.c.type, staged.c.name, staged.c.based_on, staged.c.digest,
-            staged.c.attributes, staged.c.seq, head.c.seq, head.c.digest, head.c.attributes,
-        )
-        .select_from(staged.outerjoin(head, _same_object(head)))
-        .where(staged.c.batch == batch_id)
-    )  # fmt: skip
-    with connection.execute(statement) as rows:  # a result left open keeps its snapshot
+    with connection.execute(
+        _CHANGES, {"own": batch_id}
+    ) as rows:  # left open, it keeps its snapshot
         for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
             if based_on is not None and based_on != (seq or 0):
                 raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
@@ -59,10 +97,7 @@ def account(connection: Connection, batch_id: str) -> list[Replaced]:
 
 def keys_replaced(connection: Connection, batch_id: str) -> list[Row]:
     """Return the keys of the heads in whose place something is staged."""
-    head = version.alias("head")
-    keys = select(*(head.c[name] for name in HEAD_KEY))
-    rows = keys.select_from(staged.join(head, _same_object(head)))
-    return list(connection.execute(rows.where(staged.c.batch == batch_id)).all())
+    return list(connection.execute(_KEYS_REPLACED, {"own": batch_id}).all())
 
 
 def end(connection: Connection, rows: list[Replaced], seq: int) -> None:
@@ -71,15 +106,10 @@ def end(connection: Connection, rows: list[Replaced], seq: int) -> None:
     update_rows(connection, version, HEAD_KEY, "until", ended)
 
 
-def move_staged(
-    connection: Connection, batch_id: str, seq: ColumnElement[int], mtime: ColumnElement[int]
-) -> None:
-    """Turn what a batch has staged into heads."""
-    rows = select(
-        staged.c.type, staged.c.name, seq, null(), mtime, *(staged.c[name] for name in _REST)
-    ).where(staged.c.batch == batch_id, staged.c.digest.is_not(None))
-    columns = ["type", "name", "seq", "until", "mtime", *_REST]
-    connection.execute(version.insert().from_select(columns, rows))
+def move_staged(connection: Connection, batch_id: str, seq: int, now: int) -> None:
+    """Turn what a batch has staged into heads, of commit `seq` and of `now` where they are not
+    staged with a number and a time of their own."""
+    connection.execute(_MOVE, {"own": batch_id, "now_seq": seq, "now": now})
 
 
 def recount(connection: Connection) -> None:
@@ -116,15 +146,12 @@ class TallyChange:
 
     def apply(self, connection: Connection, type_name: str) -> None:
         """Write the type's row; the clock is locked, so nobody else does."""
-        present = connection.execute(
-            select(tally.c.count, tally.c.fingerprint).where(tally.c.type == type_name)
-        ).one_or_none()
+        present = connection.execute(_TALLY, {"kind": type_name}).one_or_none()
         known, fingerprint = (0, bytes(DIGEST_BYTES)) if present is None else present
         count, before = self._count + known, mark_number(fingerprint)
         after = add_marks(before, gained=self._gained, lost=self._lost).to_bytes(32, "big")
-        connection.execute(delete(tally).where(tally.c.type == type_name))
-        connection.execute(tally.insert().values(type=type_name, count=count, fingerprint=after))
-
-
-def _same_object(head: FromClause) -> ColumnElement[bool]:
-    return and_(head.c.type == staged.c.type, head.c.name == staged.c.name, head.c.until.is_(None))
+        values = {"count": count, "fingerprint": after}
+        if present is None:
+            connection.execute(_ADD_TALLY, {"type": type_name, **values})
+        else:
+            connection.execute(_SET_TALLY, {"kind": type_name, **values})

@@ -8,20 +8,26 @@ back, and the replica stands where it stood.
 import time
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
 from syncd.errors import Busy, VerificationFailed
 from syncd.store import heads
-from syncd.store.batch import Batch, Clockwork, add_commit
+from syncd.store.batch import (
+    SET_CLOCK,
+    Batch,
+    Clockwork,
+    add_commit,
+    forget_batch,
+    is_batch,
+)
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
 from syncd.store.schema import (
     MAX_SOURCE_CHARACTERS,
     batch,
     chunk,
-    clock,
     commit,
     staged,
     tally,
@@ -33,6 +39,15 @@ REPLICA_BATCH = "replica"
 """The one batch that outlives its process: an interrupted bootstrap goes on from it."""
 _PARTIAL = "partial"
 """Under this batch stands the first part of the object that was under way."""
+
+# Made once: making a statement costs as much as running it.
+_TALLIES = select(tally.c.count, tally.c.fingerprint)
+_BEYOND = (
+    select(staged.c.name)
+    .where(staged.c.batch == REPLICA_BATCH, staged.c.seq > bindparam("view_seq"))
+    .limit(1)
+)
+_FORGET_COMMIT = delete(commit).where(commit.c.seq == bindparam("view_seq"))
 
 
 class ReplicaBatch(Batch):
@@ -87,8 +102,7 @@ class ReplicaBatch(Batch):
 
     @staticmethod
     def _remove_partial(connection: Connection) -> None:
-        connection.execute(delete(staged).where(staged.c.batch == _PARTIAL))
-        connection.execute(delete(batch).where(batch.c.id == _PARTIAL))
+        forget_batch(connection, _PARTIAL)
 
     def last_staged(self) -> tuple[str, str] | None:
         """Return type and name of the last object that is staged, in the order of a bootstrap."""
@@ -108,7 +122,7 @@ class ReplicaBatch(Batch):
         self.changes = 0
         self.copies = None
         with self._read_engine.connect() as connection:
-            if connection.execute(select(batch.c.id).where(batch.c.id == self.id)).first() is None:
+            if not is_batch(connection, self.id):
                 return
         with self._engine.begin() as connection:
             lock_clock(connection)
@@ -119,7 +133,7 @@ class ReplicaBatch(Batch):
 
         Raises VerificationFailed if what the store would hold is not what `proof` says.
         """
-        seq = proof.token.seq
+        seq, now = proof.token.seq, int(self._now())
         with self._engine.begin() as connection:
             present = lock_clock(connection)
             self._write(connection)
@@ -132,22 +146,21 @@ class ReplicaBatch(Batch):
                 connection.execute(delete(version).where(version.c.until.is_not(None)))
                 connection.execute(update(version).where(version.c.seq > seq).values(seq=seq))
                 connection.execute(delete(commit))
-            heads.move_staged(connection, self.id, staged.c.seq, staged.c.mtime)
+            heads.move_staged(connection, self.id, seq, now)
             if not advance:
                 heads.recount(connection)
-            totals = connection.execute(select(tally.c.count, tally.c.fingerprint)).all()
+            totals = connection.execute(_TALLIES).all()
             _compare(proof, [(count, fingerprint) for count, fingerprint in totals])
-            connection.execute(
-                update(clock).values(
-                    epoch=proof.token.epoch,
-                    seq=seq,
-                    floor=present.floor if advance else seq,
-                    source=source[:MAX_SOURCE_CHARACTERS],
-                    types=types,
-                )
-            )
-            connection.execute(delete(commit).where(commit.c.seq == seq))
-            add_commit(connection, seq, int(self._now()), source, "copied")
+            standing = {
+                "epoch": proof.token.epoch,
+                "seq": seq,
+                "floor": present.floor if advance else seq,
+                "source": source[:MAX_SOURCE_CHARACTERS],
+                "types": types,
+            }
+            connection.execute(SET_CLOCK, standing)
+            connection.execute(_FORGET_COMMIT, {"view_seq": seq})
+            add_commit(connection, seq, now, source, "copied")
             self._remove_staged(connection)
             left = [(digest,) for digest in self.rotten]  # only history was made of these
             delete_rows(connection, chunk, ("digest",), left)
@@ -158,8 +171,7 @@ class ReplicaBatch(Batch):
             self._check_swept(connection, present)
         except Busy as error:
             raise VerificationFailed(str(error)) from None
-        beyond = select(staged.c.name).where(staged.c.batch == self.id, staged.c.seq > seq)
-        if (name := connection.execute(beyond.limit(1)).scalar()) is not None:
+        if (name := connection.execute(_BEYOND, {"view_seq": seq}).scalar()) is not None:
             raise VerificationFailed(f"{name} is said to be of a commit after {seq}, the view's")
 
 

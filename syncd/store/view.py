@@ -20,6 +20,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     and_,
     bindparam,
     or_,
@@ -50,6 +51,7 @@ VERSION_COLUMNS = (
     version.c.crc32, version.c.digest, version.c.attributes, version.c.chunks,
 )  # fmt: skip
 NOTHING_READ: Mapping[bytes, bytes] = MappingProxyType({})
+_NOTHING_MORE: Mapping[str, str | None] = MappingProxyType({})
 _WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -59,6 +61,20 @@ def live_at(seq: int | BindParameter[int], table: Any = version) -> ColumnElemen
 
 
 # Made once: making a statement costs as much as running it.
+_PAGE = (
+    version.c.type == bindparam("kind"),
+    live_at(bindparam("seq")),
+    version.c.name > bindparam("behind"),
+)
+_ROWS: BindParameter[int] = bindparam("rows")
+_VERSIONS = select(*VERSION_COLUMNS).where(*_PAGE).order_by(version.c.name).limit(_ROWS)
+_ONE_VERSION = _VERSIONS.where(version.c.name == bindparam("name"))
+_MARKS = (
+    select(version.c.type, version.c.name, version.c.digest, version.c.attributes)
+    .where(*_PAGE)
+    .order_by(version.c.name)
+    .limit(_ROWS)
+)
 _FIND = select(*VERSION_COLUMNS).where(
     version.c.type == bindparam("kind"),
     live_at(bindparam("seq")),
@@ -163,10 +179,12 @@ class View:
         `pattern` is a name, or one with `*` and `?`. `page_rows` are read at once.
         """
         exact = pattern is not None and _WILDCARDS.search(pattern) is None
-        wanted = version.c.name == pattern if exact else None
+        statement, wanted = (
+            (_ONE_VERSION, {"name": pattern}) if exact else (_VERSIONS, _NOTHING_MORE)
+        )
         found = (
             as_version(row)
-            for page in self._pages(VERSION_COLUMNS, types, page_rows, after=after, wanted=wanted)
+            for page in self._pages(statement, types, page_rows, after=after, wanted=wanted)
             for row in page
         )
         if pattern is not None and not exact:
@@ -276,19 +294,18 @@ class View:
     def marks(self, types: Sequence[str]) -> Iterator[Marked]:
         """Yield name and mark of each object, in the order of type and name, and nothing else of
         it."""
-        columns = (version.c.type, version.c.name, version.c.digest, version.c.attributes)
-        for page in self._pages(columns, types, PAGE_MARKS):
+        for page in self._pages(_MARKS, types, PAGE_MARKS):
             for kind, name, digest, attributes in page:
                 yield Marked(kind, name, object_mark(kind, name, digest, attributes))
 
     def _pages(
         self,
-        columns: Sequence[ColumnElement[Any]],
+        statement: Select[Any],
         types: Sequence[str],
         rows: int,
         *,
         after: tuple[str, str] | None = None,
-        wanted: ColumnElement[bool] | None = None,
+        wanted: Mapping[str, str | None] = _NOTHING_MORE,
     ) -> Iterator[Sequence[Any]]:
         """Yield rows in the order of type and name, `rows` of them at a time.
 
@@ -298,17 +315,10 @@ class View:
             if after is not None and kind < after[0]:
                 continue
             behind = after[1] if after is not None and kind == after[0] else ""
+            of_kind = {"kind": kind, "seq": self.token.seq, "rows": rows, **wanted}
             while True:
-                statement = (
-                    select(*columns)
-                    .where(version.c.type == kind, live_at(self.token.seq), version.c.name > behind)
-                    .order_by(version.c.name)
-                    .limit(rows)
-                )
-                if wanted is not None:
-                    statement = statement.where(wanted)
                 with self.reading() as connection:
-                    page = connection.execute(statement).all()
+                    page = connection.execute(statement, {**of_kind, "behind": behind}).all()
                 if page:
                     yield page
                 if len(page) < rows:
