@@ -13,9 +13,10 @@ OVERRIDE = "--allow-large-change"
 
 def check_share(store: Store, gone: dict[str, int], replaced: dict[str, int]) -> None:
     """Raise LargeChangeRefused if too many of a type's objects would go or be replaced."""
-    view = store.view()
-    for kind in sorted(gone.keys() | replaced.keys()):
-        count = view.totals([kind]).count
+    kinds = sorted(gone.keys() | replaced.keys())
+    with store.snapshot() as view:
+        counts = {kind: view.totals([kind]).count for kind in kinds}
+    for kind, count in counts.items():
         touched = gone.get(kind, 0) + replaced.get(kind, 0)
         if count >= MIN_OBJECTS and touched > MAX_CHANGED_SHARE * count:
             raise LargeChangeRefused(

@@ -6,6 +6,7 @@ visible.
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import islice
 
 from syncclient.newfolder import NewFolder, Piece
@@ -17,7 +18,7 @@ from syncd.content.tokens import Token
 from syncd.content.versions import Version, chunk_digest
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store import ReplicaBatch, View
+from syncd.store import ReplicaBatch, Store, View
 from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
 from syncd.types import data_type
 
@@ -183,13 +184,10 @@ class BootstrapReceiver:
 
 
 class DeltaReceiver:
-    """Takes the blocks of `delta`: what is gone, and splices over what the replica has in `view`,
-    which nobody else may use meanwhile."""
+    """Takes the blocks of `delta`: what is gone, and splices over what the replica has."""
 
-    def __init__(self, batch: ReplicaBatch, view: View) -> None:
-        self._batch = batch
-        self._view = view
-        self._bodies = HeldBodies(view)
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._reader = BlockReader()
         self._head: Head | None = None
         self._check: ContentCheck | None = None
@@ -202,6 +200,23 @@ class DeltaReceiver:
         self.replaced: dict[str, int] = {}
         self.added = 0
 
+    @cached_property
+    def batch(self) -> ReplicaBatch:
+        """What the changes are staged in. Made in the thread that takes the first block: until that
+        comes, the source has its time."""
+        batch = self._store.replica_batch()
+        batch.discard()  # an interrupted repair, or bootstrap, may have left something
+        return batch
+
+    @cached_property
+    def view(self) -> View:
+        """What the replica has."""
+        return self._store.view()
+
+    @cached_property
+    def _bodies(self) -> HeldBodies:
+        return HeldBodies(self.view)
+
     @property
     def changes(self) -> int:
         """Objects that changed, are new or gone."""
@@ -210,7 +225,7 @@ class DeltaReceiver:
     def take(self, block: bytes) -> None:
         """Take one block. Raises VerificationFailed, ProtocolViolation."""
         elements = list(self._reader.read(block))
-        with self._view.snapshot():
+        with self.view.snapshot():
             self._take(elements)
 
     def _take(self, elements: list[Element]) -> None:
@@ -228,7 +243,7 @@ class DeltaReceiver:
             elif isinstance(element, Gone):
                 data_type(element.type)
                 self.gone[element.type] = self.gone.get(element.type, 0) + 1
-                self._batch.add_gone(element.type, element.name)
+                self.batch.add_gone(element.type, element.name)
             else:
                 raise ProtocolViolation("a bootstrap's opening inside a delta")
 
@@ -248,7 +263,7 @@ class DeltaReceiver:
         for kind in {head.type for head in heads}:
             data_type(kind)
             names = [head.name for head in heads if head.type == kind]
-            found |= {(kind, name): old for name, old in self._view.find(kind, names).items()}
+            found |= {(kind, name): old for name, old in self.view.find(kind, names).items()}
         return found
 
     def _begin(self, head: Head, old: Version | None) -> None:
@@ -281,8 +296,8 @@ class DeltaReceiver:
         kept = self._old[self._position :]
         if coming:
             kept = kept[: coming[0].keep]
-        for body in self._bodies.bodies_in_order(kept):
-            self._check.add(decompress(body, MAX_CHUNK_BYTES))
+        for content in self._bodies.contents(kept):
+            self._check.add(content)
 
     def _advance(self) -> None:
         """Close every splice that has all its chunks; at the last one, the object is complete."""
@@ -300,7 +315,7 @@ class DeltaReceiver:
             self._read_kept()
         chunks = b"".join(apply_splices(self._old, self._splices))
         self._check.finish()
-        self._batch.add_version(version_of(head, chunks))
+        self.batch.add_version(version_of(head, chunks))
         self._head = self._check = None
 
     def _take_chunk(self, body: bytes) -> None:
@@ -311,14 +326,13 @@ class DeltaReceiver:
         if shape.drop:
             low, high = dictionary_range(shape.drop, shape.inserted, len(self._inserted))
             begin = self._position + shape.keep
-            dropped = self._bodies.bodies_in_order(self._old[begin + low : begin + high])
-            dictionary = b"".join(decompress(old, MAX_CHUNK_BYTES) for old in dropped)
+            dictionary = b"".join(self._bodies.contents(self._old[begin + low : begin + high]))
             content = decompress_against(body, dictionary, MAX_CHUNK_BYTES)
             body = compress(content)
         else:
             content = decompress(body, MAX_CHUNK_BYTES)
         digest = chunk_digest(content)
         self._check.add(content)
-        self._batch.add_chunk(digest, len(content), body)
+        self.batch.add_chunk(digest, len(content), body)
         self._inserted.append(digest)
         self._advance()

@@ -33,7 +33,7 @@ from syncd.errors import (
     ViewGone,
 )
 from syncd.protocol.events import Reply
-from syncd.store import Clock, Damaged, ReplicaBatch, Store, View
+from syncd.store import Clock, Damaged, ReplicaBatch, Store, Totals
 
 REPAIR_ATTEMPTS = 3
 EVERY_TYPE = "*"
@@ -212,13 +212,15 @@ class Replica:
 
     async def _delta(self, clock: Clock, types: str) -> Outcome:
         argument = sync_request(types, "delta", [str(clock.token)], format="msgpack")
-        batch, view = await trio.to_thread.run_sync(self._begin_delta)
-        receiver = DeltaReceiver(batch, view)
+        receiver = DeltaReceiver(self._store)
 
         def publish(proof: Proof) -> None:
             if not self._allow_large_change:
                 check_share(self._store, receiver.gone, receiver.replaced)
-            batch.publish_copy(proof, source=self._source, types=types, advance=True)
+            receiver.batch.publish_copy(proof, source=self._source, types=types, advance=True)
+
+        def totals() -> Totals:
+            return receiver.view.totals(self._store.held_types())
 
         try:
             (final,) = await exchange(
@@ -227,22 +229,17 @@ class Replica:
             proof = parse_proof(final.text)
             receiver.finish()
             if proof.token == clock.token and not receiver.changes:
-                totals = await trio.to_thread.run_sync(view.totals, self._store.held_types())
-                if (totals.count, totals.fingerprint) != (proof.count, proof.fingerprint):
+                here = await trio.to_thread.run_sync(totals)
+                if (here.count, here.fingerprint) != (proof.count, proof.fingerprint):
                     raise VerificationFailed(f"at {proof.token} the fingerprints differ")
                 return _outcome(Path.NOTHING, proof)
             await trio.to_thread.run_sync(publish, proof)
         except BaseException:
             with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(batch.discard)
+                await trio.to_thread.run_sync(lambda: receiver.batch.discard())
             raise
         gone = sum(receiver.gone.values())
         return _outcome(Path.DELTA, proof, changed=receiver.changes - gone, gone=gone)
-
-    def _begin_delta(self) -> tuple[ReplicaBatch, View]:
-        batch = self._store.replica_batch()
-        batch.discard()
-        return batch, self._store.view()
 
     # Repair
 

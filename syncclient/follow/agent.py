@@ -217,15 +217,15 @@ class Agent:
             if trio.current_time() >= self._next_audit:
                 await self._applier.audit()
                 self._next_audit = trio.current_time() + (self._settings.audit_s or math.inf)
-            view = await trio.to_thread.run_sync(self._store.view)
-            applied = await self._applier.apply(view)
+            applied = await self._applier.apply()
             if self._standing.has_failed:
                 log.info("works_again")
             self._standing.applied(applied)
             self._server_waits.reset()
             if applied.changed or applied.gone or applied.failed:
                 log.info(
-                    "applied", token=view.token, changed=applied.changed, gone=applied.gone,
+                    "applied", token=applied.active.token, changed=applied.changed,
+                    gone=applied.gone,
                     refused=len(applied.active.refused), ms=round(applied.took_s * 1000),
                 )  # fmt: skip
             self._ready()

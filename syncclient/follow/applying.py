@@ -79,10 +79,11 @@ class Applier:
         self._touched |= wrong
         self.retry()
 
-    async def apply(self, goal: View) -> Applied:
-        """Bring the server to `goal`. Raises ServerFailed and FileFailed, with all put back."""
+    async def apply(self) -> Applied:
+        """Bring the server to what the store holds. Raises ServerFailed and FileFailed, with all
+        put back."""
         began = time.perf_counter()
-        step, before = await trio.to_thread.run_sync(self._step_from_active, goal)
+        goal, step, before = await trio.to_thread.run_sync(self._step_from_active)
         if step is None:
             step = await self._whole_step(goal)
         touched, self._touched = self._touched, set()
@@ -105,16 +106,15 @@ class Applier:
         took_s = time.perf_counter() - began
         return Applied(active, changed, gone, len(step.failures), took_s)
 
-    def _step_from_active(self, goal: View) -> tuple[Step | None, View | None]:
-        """Return the step from what the server answers, and that view; None where it is not known
-        any more."""
-        before = view_before(self._store, self.active)
-        if self.active is None or before is None:
-            return None, before
-        before = goal.at(before.token)  # so that both are read in one transaction
-        with goal.snapshot():
+    def _step_from_active(self) -> tuple[View, Step | None, View | None]:
+        """Return the view to go to, the step to it from what the server answers, and that view;
+        None where it is not known any more."""
+        with self._store.snapshot() as goal:
+            if self.active is None:
+                return goal, None, None
+            before = goal.at(self.active.token)
             step = step_between(self._store, goal, self.active, before, self._touched)
-        return step, before
+            return goal, step, None if step is None else before
 
     async def _whole_step(self, goal: View) -> Step:
         answered: dict[str, int | None] = {}

@@ -16,10 +16,8 @@ from syncd.store import Store, View
 TYPES = ["zones"]
 
 
-def view_before(store: Store, active: Active | None) -> View | None:
+def view_before(store: Store, active: Active) -> View | None:
     """Return the view that the server answers; None if the store does not hold it any more."""
-    if active is None:
-        return None
     try:
         view = store.view(active.token.seq)
     except ViewGone:
@@ -30,8 +28,8 @@ def view_before(store: Store, active: Active | None) -> View | None:
 def step_between(
     store: Store, goal: View, active: Active, before: View, touched: Iterable[str]
 ) -> Step | None:
-    """Return the step from `before` to `goal`; None if that cannot be told: gc has just passed
-    `before`, or `goal` lies before it.
+    """Return the step from `before` to `goal`; None if that cannot be told: gc has passed `before`,
+    the store never stood there, or `goal` lies before it.
 
     `touched` are zones to be loaded again although they have not changed.
     """

@@ -123,9 +123,11 @@ class ClockWatch:
 
 
 def _users_fingerprint(store: Store) -> int:
-    return store.read_now(lambda view: view.totals(["users"])).fingerprint
+    with store.snapshot() as view:
+        return view.totals(["users"]).fingerprint
 
 
 def _roles(store: Store, names: list[str]) -> dict[str, Role]:
-    found = store.read_now(lambda view: view.find("users", names))
+    with store.snapshot() as view:
+        found = view.find("users", names)
     return {name: Role.parse(version.attribute("role")) for name, version in found.items()}

@@ -6,6 +6,8 @@ asks need not know what was.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from syncd.content.compression import decompress
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.view import View
 
 HELD_OBJECTS = 200
@@ -33,9 +35,9 @@ class HeldBodies:
             return {digest: held[digest] for digest in digests}
         return self._view.bodies(digests)
 
-    def bodies_in_order(self, digests: Sequence[bytes]) -> Iterator[bytes]:
-        """See View.bodies_in_order."""
+    def contents(self, digests: Sequence[bytes]) -> Iterator[bytes]:
+        """See View.chunk_contents."""
         held = self._held
         if all(digest in held for digest in digests):
-            return map(held.__getitem__, digests)
-        return self._view.bodies_in_order(digests)
+            return (decompress(held[digest], MAX_CHUNK_BYTES) for digest in digests)
+        return self._view.chunk_contents(digests)

@@ -4,9 +4,8 @@ threads."""
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sqlalchemy import Engine, func, select, update
 
@@ -24,6 +23,7 @@ from syncd.errors import (
 from syncd.store import freeze, reports, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
+from syncd.store.chunkcache import ChunkCache
 from syncd.store.clock import Clock, lock_clock, read_clock
 from syncd.store.delta import Change, changes
 from syncd.store.engine import WRITE, open_engine
@@ -35,8 +35,6 @@ from syncd.store.sqlite_file import FileMarks, marks_of
 from syncd.store.url import shown_url
 from syncd.store.view import View
 from syncd.types.base import Prepared, Present, data_type
-
-T = TypeVar("T")
 
 _PUT_ATTEMPTS = 5
 """How often a write that somebody else overtook is made again, when it states no condition."""
@@ -54,12 +52,24 @@ class Commit:
     """Objects put in it, as far as those versions are still held."""
 
 
+def _check_floor(present: Clock) -> None:
+    """Raise StoreError if not even the last commit can be held: whoever asks again for a newer one
+    would do so for ever."""
+    if present.floor > present.seq:
+        raise StoreError(
+            f"the store is damaged: its floor {present.floor} is above its last commit "
+            f"{present.seq}; `syncd fsck` says what else is wrong; then put a backup in its "
+            "place, or bootstrap a replica anew"
+        )
+
+
 class Store:
     """A store; see the module's top. Close it, or use it as a context manager."""
 
     def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
         self.engine = engine
         self.now = now
+        self._cache = ChunkCache()
 
     @classmethod
     def create(cls, url: str, *, exist_ok: bool = False) -> "Store":
@@ -121,16 +131,9 @@ class Store:
         return marks_of(file) if file and self.engine.dialect.name == "sqlite" else None
 
     def view(self, seq: int | None = None) -> View:
-        """Return the view at a commit, the last if None. Raises ViewGone if it is not held, and
-        StoreError if not even the last can be: whoever asks again for a newer one would do so for
-        ever."""
+        """Return the view at a commit, the last if None. Raises ViewGone if it is not held."""
         present = self.clock()
-        if present.floor > present.seq:
-            raise StoreError(
-                f"the store is damaged: its floor {present.floor} is above its last commit "
-                f"{present.seq}; `syncd fsck` says what else is wrong; then put a backup in its "
-                "place, or bootstrap a replica anew"
-            )
+        _check_floor(present)
         if seq is None:
             seq = present.seq
         if not present.floor <= seq <= present.seq:
@@ -139,16 +142,17 @@ class Store:
             with self.engine.connect() as connection:
                 if not connection.execute(select(commit.c.seq).where(commit.c.seq == seq)).first():
                     raise ViewGone(f"this replica never stood at commit {seq}")
-        return View(self.engine, Token(present.epoch, seq))
+        return View(self.engine, Token(present.epoch, seq), self._cache)
 
-    def read_now(self, read: Callable[[View], T]) -> T:
-        """Return what `read` finds at the last commit; again if gc passes that meanwhile, which
-        takes a newer one."""
-        while True:
-            try:
-                return read(self.view())
-            except ViewGone:
-                continue
+    @contextmanager
+    def snapshot(self) -> Iterator[View]:
+        """Give the view at the last commit, in a snapshot of it: see View.snapshot."""
+        with self.engine.connect() as connection:
+            present = read_clock(connection)
+            _check_floor(present)
+            view = View(self.engine, present.token, self._cache)
+            with view.begun(connection, present):
+                yield view
 
     def changes(self, since: Token, view: View, types: Sequence[str]) -> Iterator[Change]:
         """Yield what differs between a token and a view; raises TokenLost."""
@@ -201,9 +205,8 @@ class Store:
         while True:
             attempt += 1
             try:
-                view = self.view()
                 with self.batch() as batch:
-                    with view.snapshot():
+                    with self.snapshot() as view:
                         present = view.present(type_name, name)
                         self._check_condition(type_name, name, present, digest, serial)
                         prepared = make(present)
@@ -227,7 +230,8 @@ class Store:
         serial: str | None = None,
     ) -> Token | None:
         """Take one object out in a commit of its own. Raises NoSuchObject, MovedOn."""
-        present = self.view().present(type_name, name)
+        with self.snapshot() as view:
+            present = view.present(type_name, name)
         if present is None:
             raise NoSuchObject(f"{type_name} has no {name}")
         self._check_condition(type_name, name, present, digest, serial)

@@ -33,6 +33,7 @@ from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.bulk import IN_LIST_VALUES, in_list
+from syncd.store.chunkcache import CACHED_CHUNKS, ChunkCache
 from syncd.store.clock import Clock, read_clock
 from syncd.store.schema import chunk, tally, version
 from syncd.types.base import Present
@@ -117,14 +118,21 @@ class _Snapshot:
 class View:
     """All objects as they were at `token`. Methods raise ViewGone once gc has passed it."""
 
-    def __init__(self, engine: Engine, token: Token, snapshot: _Snapshot | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        token: Token,
+        cache: ChunkCache,
+        snapshot: _Snapshot | None = None,
+    ) -> None:
         self._engine = engine
+        self._cache = cache
         self._snapshot = _Snapshot() if snapshot is None else snapshot
         self.token = token
 
     def at(self, token: Token) -> "View":
         """Return the view at another commit, which shares the snapshots of this one."""
-        return View(self._engine, token, self._snapshot)
+        return View(self._engine, token, self._cache, self._snapshot)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -138,13 +146,18 @@ class View:
             yield
             return
         with self._engine.connect() as connection:
-            present = read_clock(connection)
-            self._check_held(present)
-            self._snapshot.begun = connection, present
-            try:
+            with self.begun(connection, read_clock(connection)):
                 yield
-            finally:
-                self._snapshot.begun = None
+
+    @contextmanager
+    def begun(self, connection: Connection, present: Clock) -> Iterator[None]:
+        """Have a transaction that began with reading the clock be the snapshot, meanwhile."""
+        self._check_held(present)
+        self._snapshot.begun = connection, present
+        try:
+            yield
+        finally:
+            self._snapshot.begun = None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -264,12 +277,36 @@ class View:
     def contents(self, versions: Iterable[Version]) -> Iterator[tuple[Version, Iterator[bytes]]]:
         """Yield each version with its chunks' content."""
         for present, bodies in self.stored(versions):
-            yield present, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
+            own = present.chunk_digests()
+            if len(own) <= _FEW_CHUNKS:
+                yield present, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
+            else:
+                yield present, self.chunk_contents(own)
 
     def content(self, present: Version) -> Iterator[bytes]:
         """Yield the chunks of an object's content, in order."""
-        for body in self.bodies_in_order(present.chunk_digests()):
-            yield decompress(body, MAX_CHUNK_BYTES)
+        return self.chunk_contents(present.chunk_digests())
+
+    def chunk_contents(self, digests: Sequence[bytes]) -> Iterator[bytes]:
+        """Yield the content of chunks of one object, in order; those of an object that has not
+        many are kept for the next time.
+
+        Raises StoreError if one is missing, VerificationFailed if one is damaged.
+        """
+        if len(digests) > CACHED_CHUNKS:
+            for body in self.bodies_in_order(digests):
+                yield decompress(body, MAX_CHUNK_BYTES)
+            return
+        cache = self._cache
+        kept = {d: content for d in digests if (content := cache.get(d)) is not None}
+        missing = [digest for digest in digests if digest not in kept]
+        bodies = self.bodies(missing) if missing else {}
+        for digest in digests:
+            content = kept.get(digest)
+            if content is None:
+                content = decompress(bodies[digest], MAX_CHUNK_BYTES)
+                cache.keep(digest, content)
+            yield content
 
     def totals(self, types: Sequence[str]) -> Totals:
         """Return count and fingerprint; costs nothing at the head, else all objects are read."""

@@ -357,7 +357,7 @@ def test_a_store_whose_floor_is_above_its_commit_is_damaged_and_not_waited_for(
     for read in (
         store.view,
         lambda: store.view(1),
-        lambda: store.read_now(lambda view: view.totals(["files"])),
+        store.snapshot().__enter__,
         lambda: put(store, "a", b"two"),
     ):
         with pytest.raises(StoreError, match=r"damaged: its floor 5 is above .* 1; `syncd fsck`"):

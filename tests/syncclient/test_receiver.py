@@ -48,7 +48,7 @@ def test_a_bootstrap_that_ends_inside_an_object_is_named(store: Store) -> None:
 
 
 def test_a_delta_that_ends_inside_an_object_is_named(store: Store) -> None:
-    receiver = DeltaReceiver(store.replica_batch(), store.view())
+    receiver = DeltaReceiver(store)
     head = replace(HEAD, splices=(SpliceShape(0, 0, 1),))
     receiver.take(blocks(head)[0])
     with pytest.raises(ProtocolViolation, match="the delta ends inside a"):
@@ -59,14 +59,14 @@ def test_a_delta_that_ends_inside_an_object_is_named(store: Store) -> None:
 
 def test_a_delta_to_something_older_is_named(store: Store) -> None:
     put(store, "a", b"mine")
-    receiver = DeltaReceiver(store.replica_batch(), store.view())
+    receiver = DeltaReceiver(store)
     with pytest.raises(VerificationFailed, match="a is not newer than what is here"):
         receiver.take(blocks(replace(HEAD, splices=(SpliceShape(0, 1, 1),)))[0])
 
 
 def test_a_splice_beyond_the_old_content_is_named(store: Store) -> None:
     put(store, "a", b"mine")
-    receiver = DeltaReceiver(store.replica_batch(), store.view())
+    receiver = DeltaReceiver(store)
     head = replace(HEAD, seq=9, size=99, splices=(SpliceShape(5, 0, 1),))
     with pytest.raises(VerificationFailed, match="beyond the end of the object"):
         receiver.take(blocks(head, compress(CONTENT))[0])
@@ -79,7 +79,7 @@ def test_an_object_in_the_form_of_another_answer_is_named(
     if "splices" in how:
         receiver: Any = BootstrapReceiver(store.replica_batch(), total=1)
     else:
-        receiver = DeltaReceiver(store.replica_batch(), store.view())
+        receiver = DeltaReceiver(store)
     with pytest.raises(ProtocolViolation, match=r"come whole|not come as a change"):
         receiver.take(blocks(replace(HEAD, **how))[0])
 
@@ -101,7 +101,7 @@ def test_chunks_that_never_complete_an_object_are_not_listened_to(
 ) -> None:
     whole = BootstrapReceiver(store.replica_batch(), total=1)
     whole.take(blocks(replace(HEAD, bodies=1000))[0])
-    change = DeltaReceiver(store.replica_batch(), store.view())
+    change = DeltaReceiver(store)
     change.take(blocks(replace(HEAD, splices=(SpliceShape(0, 0, 1000),)))[0])
     for receiver in (whole, change):
         with pytest.raises(VerificationFailed, match="an empty chunk, or one too many"):

@@ -14,7 +14,7 @@ from syncd.protocol.codes import Code
 from syncd.server.freezes import is_holder
 from syncd.server.registry import verb
 from syncd.server.session import Session
-from syncd.store import Store, View
+from syncd.store import Store
 from syncd.store.clock import freeze_text
 from syncd.types import Role
 from syncd.types.users import NOBODYS_HASH, USERS, password_matches
@@ -101,15 +101,12 @@ def _refuse_clear_password(session: Session) -> None:
 
 def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
     """Return a user's hash and role."""
-
-    def look(view: View) -> tuple[str, Role] | None:
+    with store.snapshot() as view:
         present = view.present("users", name)
         if present is None:
             return None
         role = Role.parse(present.version.attribute("role"))
         return present.content.chunk(0).decode("ascii").strip(), role
-
-    return store.read_now(look)
 
 
 async def _refuse_while_frozen(session: Session, name: str) -> None:

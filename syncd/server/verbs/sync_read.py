@@ -1,10 +1,9 @@
 """SYNC actions that read. What they send is made in threads, a page or block at a time."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 from syncd.content.messages import Opening, write_blocks
 from syncd.content.tokens import Token
@@ -24,8 +23,10 @@ from syncd.server.deltas import delta_elements, delta_lines
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
-from syncd.store import Change, View
+from syncd.store import Change, Store, View
 from syncd.types.base import MAX_NAME_CHARACTERS
+
+T = TypeVar("T")
 
 AT = "the commit to look at, else the last"
 _PAGING = {
@@ -52,18 +53,11 @@ def proof_text(view: View, types: list[str]) -> str:
     return f"{view.token}|{totals.count}|{fingerprint_text(totals.fingerprint)}"
 
 
-async def send_blocks(
-    session: Session, blocks: Iterator[bytes], final: str, view: View | None = None
-) -> None:
-    """Send a long answer: blocks as they are made, and the line that ends it.
-
-    All that one block needs is read in a snapshot of `view`, which is all that they are made of.
-    """
-    framed = map(framed_block, blocks)
+async def send_blocks(session: Session, blocks: Iterator[bytes], final: str) -> None:
+    """Send a long answer: blocks as they are made, and the line that ends it."""
 
     def make() -> list[bytes]:
-        with nullcontext() if view is None else view.snapshot():
-            return list(islice(framed, 1))
+        return [framed_block(block) for block in islice(blocks, 1)]
 
     while part := await session.daemon.in_thread(make):
         await session.block(part.pop())
@@ -225,21 +219,39 @@ def _position(text: str | None) -> tuple[str, str] | None:
 )
 async def delta(session: Session, request: SyncRequest) -> None:
     since = Token.parse(request.one_value("token"))
-    daemon = session.daemon
-
-    def begin() -> tuple[View, str, Iterator[Change]]:
-        view = daemon.store.view()
-        with view.snapshot():
-            final = proof_text(view, request.type_names)
-            changes = daemon.store.changes(since, view, request.type_names)
-            first = list(islice(changes, 1))  # refuses a lost token
-        return view, final, chain(first, changes)
-
-    view, final, changes = await daemon.in_thread(begin)
+    begin = partial(_begin_delta, session.daemon.store, since, request.type_names)
     if request.format == "msgpack":
-        await send_blocks(session, write_blocks(delta_elements(changes, since, view)), final, view)
+        final, blocks = await session.daemon.in_thread(begin, _delta_blocks)
+        await send_blocks(session, blocks, final)
     else:
-        await session.listing(final, delta_lines(changes, since, view))
+        final, lines = await session.daemon.in_thread(begin, delta_lines)
+        await session.listing(final, lines)
+
+
+def _begin_delta(
+    store: Store,
+    since: Token,
+    types: list[str],
+    make: Callable[[Iterator[Change], Token, View], Iterator[T]],
+) -> tuple[str, Iterator[T]]:
+    """Return what ends a delta, and its parts; the first is made now: a lost token is refused."""
+    with store.snapshot() as view:
+        parts = make(store.changes(since, view, types), since, view)
+        return proof_text(view, types), chain(list(islice(parts, 1)), parts)
+
+
+def _delta_blocks(changes: Iterator[Change], since: Token, view: View) -> Iterator[bytes]:
+    return _in_snapshots(view, write_blocks(delta_elements(changes, since, view)))
+
+
+def _in_snapshots(view: View, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Have all that one block needs read in a snapshot of `view`."""
+    while True:
+        with view.snapshot():
+            part = list(islice(blocks, 1))
+        if not part:
+            return
+        yield part.pop()
 
 
 @action(
