@@ -48,6 +48,7 @@ class Slot:
         shutil.copy(template, self.file)
         self.store = Store.open(f"sqlite:///{self.file}")
         engine = self.store.engine
+        event.listen(engine, "begin", self._begin_reading)
         event.listen(engine, "before_cursor_execute", self._execute)
         event.listen(engine, "commit", self._commit)
         event.listen(engine.pool, "checkin", self._checkin)
@@ -62,10 +63,14 @@ class Slot:
             self.folder.mkdir()
             shutil.copy(image, self.file)
 
+    def _begin_reading(self, connection: Connection) -> None:
+        """A transaction that reads has begun; what it sees is fixed by the first thing it reads."""
+        if self.node is not None and "syncd_write" not in connection.get_execution_options():
+            self.node.point("before a read")
+
     def _execute(self, connection: Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        if self.node is not None and statement.startswith("BEGIN"):
-            writes = statement == "BEGIN IMMEDIATE"
-            self.node.begin(connection.connection.dbapi_connection, writes=writes)
+        if self.node is not None and statement == "BEGIN IMMEDIATE":
+            self.node.begin_writing(connection.connection.dbapi_connection)
 
     def _commit(self, connection: Connection) -> None:
         if self.node is not None:
@@ -175,11 +180,9 @@ class Node:
 
     # What the engine tells
 
-    def begin(self, connection: Any, *, writes: bool) -> None:
-        """A transaction is about to begin; a writing one waits for its turn."""
-        self.point("before a transaction" if writes else "before a read")
-        if not writes:
-            return
+    def begin_writing(self, connection: Any) -> None:
+        """A transaction that writes is about to begin; it waits for its turn."""
+        self.point("before a transaction")
         while self._writer is not None:
             if not can_pause():
                 raise AssertionError(f"{self.name}: the event loop waits for a database lock")
