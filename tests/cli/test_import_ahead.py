@@ -13,7 +13,10 @@ from syncd.ingest.zones import find_master_files, import_zones
 from syncd.output import printable
 from syncd.store import Store
 from tests.cli.commands import finish, run, start
+from tests.databases import on_every_engine
 from tests.store.objects import assert_sound, new_store, store_url
+
+pytestmark = on_every_engine
 
 HEAD = "$TTL 300\n@ SOA ns.other. hm 1 2 3 4 5\n@ NS ns.other.\n"
 LARGE = "".join(f"host-{number} A 192.0.2.{number % 250}\n" for number in range(200_000))

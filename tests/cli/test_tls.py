@@ -8,7 +8,10 @@ import pytest
 
 from tests.certificates import Certificates, pin_of
 from tests.cli.commands import USER, Serving, assert_replicates, refused, run
+from tests.databases import on_every_engine
 from tests.store.objects import store_url
+
+pytestmark = on_every_engine
 
 
 @pytest.fixture

@@ -17,8 +17,11 @@ from syncd.server.bootstraps import (
     make_block,
 )
 from syncd.store import Store, View
+from tests.databases import on_every_engine
 from tests.running import EXAMPLE_COM, put
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 TYPES = ["files", "users", "zones"]
 

@@ -8,9 +8,12 @@ from syncd.errors import ConnectionFailed
 from syncd.server.session import Session
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+
+pytestmark = on_every_engine
 
 
 def test_over_the_limit_a_connection_is_told_so_and_ended(

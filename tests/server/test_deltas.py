@@ -8,8 +8,11 @@ from syncd.content.textdiff import parse_diff
 from syncd.server import deltas
 from syncd.server.deltas import delta_lines
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.running import put
 from tests.store.objects import new_store
+
+pytestmark = on_every_engine
 
 HEAD = "@ 60 IN SOA a a {serial} 1 1 1 1\n@ 60 IN NS a\n"
 

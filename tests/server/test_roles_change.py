@@ -6,8 +6,11 @@ import pytest
 
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EPOCH, PASSWORD_HASH, FixedClock, put, wait_until
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 
 def test_a_user_demoted_over_the_wire_is_demoted_at_the_next_command(connect: Connect) -> None:

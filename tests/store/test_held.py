@@ -8,7 +8,10 @@ from sqlalchemy import event
 from syncd.content.compression import decompress
 from syncd.errors import StoreError
 from syncd.store.held import HeldBodies
+from tests.databases import on_every_engine
 from tests.store.objects import new_store, put
+
+pytestmark = on_every_engine
 
 
 def test_what_is_held_and_what_is_not_are_the_same_and_held_chunks_need_no_query(

@@ -1,6 +1,7 @@
 """Long answers are read to their end, whatever happens to them, so that the connection stays
 good."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,19 @@ from syncclient.client import Client, sync_request
 from syncclient.exchange import exchange
 from syncd.errors import NoSuchObject, VerificationFailed, ViewGone
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import new_store, put_all
 from tests.syncclient.link import Link, add_user, in_trio
 
+pytestmark = on_every_engine
+
 
 @pytest.fixture
-def source(tmp_path: Path) -> Store:
-    store = new_store(tmp_path)
-    add_user(store)
-    put_all(store, {f"f{number:03}": [bytes([number]) * 5000] for number in range(200)})
-    return store
+def source(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path) as store:
+        add_user(store)
+        put_all(store, {f"f{number:03}": [bytes([number]) * 5000] for number in range(200)})
+        yield store
 
 
 def get_all(**options: int) -> str:

@@ -6,7 +6,10 @@ import pytest
 
 from syncclient.guards import check_replica, check_share
 from syncd.errors import LargeChangeRefused, ReadOnly
+from tests.databases import on_every_engine
 from tests.store.objects import new_store, put_all
+
+pytestmark = on_every_engine
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What comes out of a stream is verified where it is seen first, each thing by itself."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,10 @@ from syncd.content.versions import chunk_digest, object_digest
 from syncd.errors import ProtocolViolation, VerificationFailed
 from syncd.protocol.packing import pack
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.store.objects import new_store, put
+
+pytestmark = on_every_engine
 
 CONTENT = b"content"
 HEAD = Head(
@@ -33,8 +37,9 @@ def blocks(*elements: Element) -> list[bytes]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return new_store(tmp_path)
+def store(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path) as store:
+        yield store
 
 
 def test_a_bootstrap_that_ends_inside_an_object_is_named(store: Store) -> None:

@@ -15,8 +15,11 @@ from syncd.types import Present, Role
 from syncd.types.users import hash_password, password_matches
 from tests.certificates import Certificates
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import PASSWORD, USER_OF_ROLE, logged, put
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 
 @pytest.mark.parametrize("role", Role)

@@ -10,9 +10,12 @@ from syncd.store import Store
 from syncd.store import reports as store_reports
 from syncd.store.clock import lock_clock
 from syncd.store.engine import WRITE
+from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_NET, FixedClock, RunningDaemon, logged, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+
+pytestmark = on_every_engine
 
 NEEDED = "backend=bind|state=applied|every=10"
 
