@@ -16,6 +16,7 @@ from syncd.storeoption import warn_of_password
 from syncd.types import Role
 
 _DAY_S = 24 * 3600
+_KEPT_DAYS = 30
 _DAMAGED_STATUS = 8
 
 
@@ -155,20 +156,21 @@ def log(store_url: str, limit: int | None, as_json: bool) -> None:
 @click.option(
     "--keep-days",
     type=click.IntRange(0),
-    default=30,
-    show_default=True,
-    help="Days that stay readable.",
+    help=f"Days that stay readable; {_KEPT_DAYS} if nothing is said.",
 )
 @click.option(
     "--keep-commits", type=click.IntRange(0), help="Instead: so many commits stay readable."
 )
-def gc(store_url: str, keep_days: int, keep_commits: int | None) -> None:
+def gc(store_url: str, keep_days: int | None, keep_commits: int | None) -> None:
     """Remove what only old commits can show."""
+    if keep_days is not None and keep_commits is not None:
+        raise click.UsageError("give --keep-days or --keep-commits, not both")
     with open_store(store_url) as store:
         if keep_commits is not None:
             swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
         else:
-            swept = store.collect(keep_since=int(time.time()) - keep_days * _DAY_S)
+            days = _KEPT_DAYS if keep_days is None else keep_days
+            swept = store.collect(keep_since=int(time.time()) - days * _DAY_S)
     say(
         f"the oldest commit is now {swept.floor}; removed {swept.commits} commits, "
         f"{swept.versions} versions, {swept.chunks} chunks ({bytes_text(swept.chunk_bytes)})"

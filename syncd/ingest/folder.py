@@ -203,7 +203,7 @@ class WatchedFolder:
         for name in gone:
             del self._scan.known[name]
         try:
-            self._memory.add(self._store.clock().token, taken, gone)
+            self._memory.add(self._store.clock().token, self._scan.known, taken, gone)
         except OSError as error:
             result.unsaved = error
 

@@ -14,12 +14,17 @@ from syncd.content.tokens import Token
 from syncd.errors import IllegalValue
 from syncd.ingest.folderscan import KnownFile
 
+_MOST_LINES, _MOST_SHARE = 1000, 4
+"""How many lines the file may have, beside so many for each file that is remembered: then it is
+written anew."""
+
 
 class FolderMemory:
     """The file; `path` need not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines = 0
 
     def load(self, present: Token) -> dict[str, KnownFile]:
         """Return what is remembered of a store that is at `present`. Raises OSError."""
@@ -48,10 +53,21 @@ class FolderMemory:
             return {}
         return known
 
-    def add(self, present: Token, changed: dict[str, KnownFile], gone: Iterable[str]) -> None:
-        """Remember files that were taken, and forget others. Raises OSError."""
-        lines = [_line(name, known) for name, known in changed.items()]
+    def add(
+        self,
+        present: Token,
+        known: dict[str, KnownFile],
+        changed: Iterable[str],
+        gone: Iterable[str],
+    ) -> None:
+        """Remember files that were taken, and forget others: `known` is all there is to remember
+        now. Raises OSError."""
+        lines = [_line(name, known[name]) for name in changed]
         lines += [json.dumps({"file": name, "gone": True}) for name in gone]
+        self._lines += len(lines) + 1
+        if self._lines > _MOST_LINES + _MOST_SHARE * len(known):
+            self.begin(present, known)
+            return
         with self.path.open("a", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in [*lines, _head(present)]))
 
@@ -64,6 +80,7 @@ class FolderMemory:
             file.flush()
             os.fsync(file.fileno())
         part.replace(self.path)
+        self._lines = len(known) + 1
 
 
 def _head(present: Token) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 Signature = tuple[int, ...]
 """Time of the last change in ns, size and inode of a file, then those of what it includes."""
 
-OWN_PARTS = 3
-_MISSING: Signature = (0, 0, 0)
+OWN_PARTS = 4
+_MISSING: Signature = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Scan:
 
 
 def signature_of(status: os.stat_result) -> Signature:
-    """Return what a change of a file shows in."""
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    """Return what a change of a file, or of who may read it, shows in."""
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
 class FolderScan:

@@ -37,7 +37,7 @@ from syncd.ingest.powerdns_records import owner_text, record_line
 from syncd.ingest.staging import Imported, Progress, Staging
 from syncd.ingest.zonelines import ZoneLines
 from syncd.store import Store
-from syncd.store.url import parse_url, shown_url
+from syncd.store.url import not_taken, parse_url, shown_url
 from syncd.types.base import Prepared
 
 _FETCHED_ROWS = 1000
@@ -102,6 +102,10 @@ def _reading(url: str, shown: str) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise StoreError(f"PowerDNS database {shown}: {reason}") from None
+    except TypeError:  # the driver's, for an option that it does not have
+        if not parsed.query:
+            raise
+        raise StoreError(not_taken(f"PowerDNS database {shown}")) from None
     finally:
         engine.dispose()
 

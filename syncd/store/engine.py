@@ -31,7 +31,7 @@ from syncd.store.servers import (
     set_up_server,
 )
 from syncd.store.sqlite_file import watch_file
-from syncd.store.url import parse_url, shown_url
+from syncd.store.url import not_taken, parse_url, shown_url
 
 SCHEMA_REVISION = "0003"
 """The newest migration; `schema.py` is what it leaves."""
@@ -87,7 +87,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
         try:
             engine = create_engine(parsed, **engine_arguments(parsed))
         except ValueError:
-            raise _not_taken(shown) from None
+            raise StoreError(not_taken(f"store {shown}")) from None
         set_up_server(engine)
     _name_failures(engine, shown)
     try:
@@ -102,17 +102,11 @@ def open_engine(url: str, *, create: bool) -> Engine:
         engine.dispose()
         if not parsed.query:
             raise
-        raise _not_taken(shown) from None
+        raise StoreError(not_taken(f"store {shown}")) from None
     except SyncError:
         engine.dispose()
         raise
     return engine
-
-
-def _not_taken(shown: str) -> StoreError:
-    return StoreError(
-        f"store {shown}: cannot be opened: the driver does not take what stands behind the `?`"
-    )
 
 
 def _is_up_to_date(engine: Engine, shown: str) -> bool:

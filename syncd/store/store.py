@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select, union, update
 
 from syncd.content.reports import ServerReport
 from syncd.content.tokens import Token
@@ -49,7 +49,7 @@ class Commit:
     author: str
     comment: str
     objects: int
-    """Objects put in it, as far as those versions are still held."""
+    """Objects put in it or taken out, as far as those versions are still held."""
 
 
 def _check_floor(present: Clock) -> None:
@@ -165,17 +165,22 @@ class Store:
 
     def log(self, limit: int | None = None) -> list[Commit]:
         """Return the commits, newest first."""
-        put = (
-            select(version.c.seq, func.count().label("objects")).group_by(version.c.seq).subquery()
-        )
         with self.engine.connect() as connection:
-            rows = connection.execute(
-                select(commit, func.coalesce(put.c.objects, 0).label("objects"))
-                .select_from(commit.outerjoin(put, put.c.seq == commit.c.seq))
-                .order_by(commit.c.seq.desc())
-                .limit(limit)
-            )
-            return [Commit(row.seq, row.at, row.author, row.comment, row.objects) for row in rows]
+            rows = connection.execute(select(commit).order_by(commit.c.seq.desc()).limit(limit))
+            commits = rows.all()
+            since = commits[-1].seq if commits else 0
+            touched = union(
+                select(version.c.seq, version.c.type, version.c.name).where(version.c.seq >= since),
+                select(version.c.until, version.c.type, version.c.name).where(
+                    version.c.until >= since
+                ),
+            ).subquery()
+            counted = select(touched.c.seq, func.count().label("objects")).group_by(touched.c.seq)
+            counts = {row.seq: row.objects for row in connection.execute(counted)}
+        return [
+            Commit(row.seq, row.at, row.author, row.comment, counts.get(row.seq, 0))
+            for row in commits
+        ]
 
     # Writing
 

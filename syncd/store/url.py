@@ -52,6 +52,11 @@ def parse_url(text: str, what: str = "store") -> URL:
     return url
 
 
+def not_taken(what: str) -> str:
+    """Return what to say where a driver has no such options."""
+    return f"{what}: cannot be opened: the driver does not take what stands behind the `?`"
+
+
 def shown_url(text: str) -> str:
     """Return a store's URL as it may be shown: without any password."""
     try:

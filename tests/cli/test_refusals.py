@@ -39,6 +39,8 @@ NOWHERE = "syncd://root@127.0.0.1:1"
         (("syncd", "export", "zones", "{folder}/text", "--store", "{source}"), 2, "is a file"),
         (("syncd", "log", "--limit", "0", "--store", "{source}"), 2, "0 is not in the range"),
         (("syncd", "gc", "--keep-days", "-1", "--store", "{source}"), 2, "-1 is not in the range"),
+        (("syncd", "gc", "--keep-commits", "1", "--keep-days", "1", "--store", "{source}"), 2,
+         "not both"),
         (("syncd", "gc", "--keep-commits", "x", "--store", "{source}"), 2, "'x' is not a valid"),
         (("syncd", "user", "remove", "nobody", "--store", "{source}"), 4, "no user nobody"),
         (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 4,

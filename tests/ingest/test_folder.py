@@ -107,6 +107,17 @@ def test_a_broken_file_leaves_its_zone_and_hinders_no_other(
     assert zones(store) == {"a.": 3, "b.": 1}
 
 
+def test_a_broken_file_is_read_again_when_who_may_read_it_changes(
+    folder: Path, watched: WatchedFolder
+) -> None:
+    path = write(folder, "a", 1, "(")
+    assert watched.look().failed.keys() == {"a.zone"}
+    no_look_reads(watched)
+    path.chmod(0o600)
+    assert watched.look().failed.keys() == {"a.zone"}
+    no_look_reads(watched)
+
+
 def test_what_only_the_whole_zone_shows_is_reported_too(
     store: Store, folder: Path, watched: WatchedFolder
 ) -> None:

@@ -117,10 +117,10 @@ def test_what_is_remembered_is_what_was_added(
     path = tmp_path_factory.mktemp("memory") / "state"
     expected: dict[str, KnownFile] = {}
     for changed, gone in steps:
-        FolderMemory(path).add(HERE, changed, gone)
         expected |= changed
         for name in gone:
             expected.pop(name, None)
+        FolderMemory(path).add(HERE, expected | changed, changed, gone)
     memory = FolderMemory(path)
     assert memory.load(HERE) == expected
     memory.begin(HERE, expected)
@@ -132,15 +132,25 @@ def test_nothing_is_remembered_of_another_history_or_of_later_commits(tmp_path: 
     known = {"a.zone": KnownFile((1, 2, 3), "a.")}
     for present in (Token("0123456789abcdef", 7), Token(HERE.epoch, 6)):
         memory = FolderMemory(tmp_path / "state")
-        memory.add(HERE, known, [])
+        memory.add(HERE, known, known, [])
         assert memory.load(present) == {}
         assert memory.load(HERE) == known
+
+
+def test_files_that_change_for_ever_do_not_make_the_memory_grow_for_ever(tmp_path: Path) -> None:
+    memory = FolderMemory(tmp_path / "state")
+    for number in range(3000):
+        known = {name: KnownFile((number, 2, 3), name) for name in ("a", "b")}
+        memory.add(HERE, known, known, [])
+        assert memory.load(HERE) == known or number % 500
+    assert memory.load(HERE) == known
+    assert len(memory.path.read_text().splitlines()) < 1100
 
 
 def test_a_torn_line_costs_no_more_than_itself(tmp_path: Path) -> None:
     memory = FolderMemory(tmp_path / "state")
     known = {name: KnownFile((1, 2, 3), name) for name in ("a", "b")}
-    memory.add(HERE, known, [])
+    memory.add(HERE, known, known, [])
     text = memory.path.read_text()
     memory.path.write_text(text + '{"file": "c", "seen": [1,\n{"file": 1}\n[]\n' + text[-30:-3])
     assert memory.load(HERE) == known

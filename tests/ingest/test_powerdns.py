@@ -282,6 +282,8 @@ def test_what_is_no_database_of_powerdns_is_told(
     (tmp_path / "text").write_text("text, and more than a database's magic" * 10)
     with pytest.raises(StoreError, match=r"^PowerDNS database .*: file is not a database"):
         import_powerdns(store, f"sqlite:///{tmp_path}/text", author="test")
+    with pytest.raises(StoreError, match=r"driver does not take what stands behind the `\?`"):
+        import_powerdns(store, "mariadb+pymysql://x@127.0.0.1:1/x?no_such=1", author="test")
 
 
 def test_a_password_is_never_shown(store: Store) -> None:

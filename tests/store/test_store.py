@@ -34,6 +34,7 @@ from tests.store.objects import (
     new_store,
     prepared,
     put,
+    put_all,
     store_url,
 )
 
@@ -212,6 +213,20 @@ def test_the_log_says_who_changed_how_much_and_why(tmp_path: Path) -> None:
     assert (newest.seq, newest.at, newest.author, newest.comment, newest.objects) == (
         1, 1_700_000_000, "alice", "three files", 3,
     )  # fmt: skip
+
+
+def test_the_log_counts_what_was_put_changed_or_taken_out(store: Store) -> None:
+    put_all(store, {name: [b"x"] for name in "abc"})
+    put(store, "a", b"y")
+    store.remove("files", "b", author="test")
+    with store.batch() as batch:
+        batch.put("files", prepared("d", b"x"), None)
+        batch.delete(store.view().version("files", "c"))
+        batch.publish("test")
+    assert [(commit.seq, commit.objects) for commit in store.log()] == [
+        (4, 2), (3, 1), (2, 1), (1, 3), (0, 0),
+    ]  # fmt: skip
+    assert [commit.objects for commit in store.log(2)] == [2, 1]
 
 
 def test_an_author_or_comment_that_is_too_long_is_cut_not_refused(store: Store) -> None:

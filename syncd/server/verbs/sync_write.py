@@ -26,7 +26,7 @@ _CONDITIONS = {
 log = EventLog("syncd.session")
 
 _SIZE = {"size": "bytes that follow; without it, lines up to 000"}
-_DIGEST = re.compile(r"[0-9A-Fa-f]{8,64}")
+_DIGEST, _SERIAL = re.compile(r"[0-9A-Fa-f]{8,64}"), re.compile(r"[0-9]{1,10}")
 _MAX_SIZE = 1 << 60
 """Sizes over this are no numbers; what is really taken is the daemon's to say."""
 
@@ -60,7 +60,10 @@ def _conditions(request: SyncRequest) -> dict[str, str | None]:
         raise IllegalValue(f"digest={digest!r:.80}: give 8 to 64 hex digits")
     if not request.options.get("comment", "").isprintable():
         raise IllegalValue("comment= has characters that cannot be shown")
-    return {"digest": digest, "serial": request.options.get("serial")}
+    serial = request.options.get("serial")
+    if serial is not None and _SERIAL.fullmatch(serial) is None:
+        raise IllegalValue(f"serial={serial!r:.80}: give a zone's serial, a number")
+    return {"digest": digest, "serial": serial}
 
 
 async def _answer(

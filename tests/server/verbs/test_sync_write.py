@@ -107,6 +107,7 @@ def test_the_log_says_who_wrote_and_why(connect: Connect, source_store: Store) -
         ("files|put|a|size=1|digest=1234567", "512 digest='1234567': give 8 to 64 hex digits"),
         ("files|put|a|size=1|digest=ghijklmn", "512 digest='ghijklmn'"),
         ("files|put|a|size=1|comment=a%0Ab", "512 comment= has characters"),
+        ("zones|delete|example.com.|serial=x", "512 serial='x': give a zone's serial"),
         ("zones|patch|example.com.", "512 state digest= or serial="),
     ],
 )
