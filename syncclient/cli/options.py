@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from syncclient.dns.server import DnsServer
 from syncd.errors import IllegalValue
 from syncd.storeoption import warn_of_password
+
+if TYPE_CHECKING:
+    from syncclient.dns import DnsServer
 
 
 def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -50,7 +52,9 @@ condition_options = _options(
 
 def _name_servers(
     _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
-) -> list[DnsServer]:
+) -> "list[DnsServer]":
+    from syncclient.dns import DnsServer
+
     try:
         return [DnsServer.parse(text) for text in texts]
     except IllegalValue as error:
