@@ -78,9 +78,8 @@ def account(connection: Connection, batch_id: str) -> list[Replaced]:
     """
     replaced: list[Replaced] = []
     changes: dict[str, TallyChange] = {}
-    with connection.execute(
-        _CHANGES, {"own": batch_id}
-    ) as rows:  # left open, it keeps its snapshot
+    # A result that is left open keeps its snapshot.
+    with connection.execute(_CHANGES, {"own": batch_id}) as rows:
         for kind, name, based_on, digest, attributes, by, seq, old, old_attributes in rows:
             if based_on is not None and based_on != (seq or 0):
                 raise MovedOn(f"{name} was changed by somebody else meanwhile; look again")
