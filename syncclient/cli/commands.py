@@ -251,8 +251,8 @@ def freeze(access: Access, wait: int, expire: int) -> None:
 
 @syncclient.command()
 @connection_options
-def shell(access: Access) -> None:
+def shell(access: Access) -> int:
     """Talk to a server line by line, with history and completion."""
     from syncclient.cli.shell import run_shell
 
-    run_shell(access)
+    return run_shell(access)

@@ -13,7 +13,7 @@ import trio
 from syncclient.access import Access
 from syncclient.cli.session import run
 from syncclient.client import Client
-from syncd.errors import ConnectionFailed, Refused, SyncError
+from syncd.errors import ConnectionFailed, IllegalValue, Refused, SyncError
 from syncd.output import printable, say
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
@@ -26,38 +26,47 @@ Ask = Callable[[str], str]
 """Shows a prompt and returns the line that was typed; raises EOFError at the end."""
 
 
-def run_shell(access: Access) -> None:
-    """Read lines until QUIT or the end of input."""
+def run_shell(access: Access) -> int:
+    """Read lines until QUIT or the end of input; return the exit status.
+
+    Whoever types sees what was refused. Of lines from a pipe, the first failure is the status.
+    """
     password = access.password()
-    run(lambda: _session(access, password))
+    failures = run(lambda: _session(access, password))
+    return failures[0].exit_status if failures and not sys.stdin.isatty() else 0
 
 
-async def _session(access: Access, password: str) -> None:
+async def _session(access: Access, password: str) -> list[SyncError]:
+    failures: list[SyncError] = []
     async with Client.connect(access.address, password, tls=access.tls) as client:
         try:
             await client.log_in()
         except Refused as error:
             say(f"< {error}")
+            failures.append(error)
         verbs = await _verbs(client)
         ask = _reader(verbs)
         while True:
             try:
                 line = await trio.to_thread.run_sync(ask, "> ")
             except (EOFError, KeyboardInterrupt):
-                return
+                return failures
             if not line.strip():
                 continue
             try:
                 await _exchange(client, line, ask)
             except Refused as error:
                 say(f"< {error}")
+                failures.append(error)
             except ConnectionFailed as error:
                 say(error, err=True)
-                return
+                return [*failures, error]
             except (SyncError, ValueError) as error:
                 say(f"syncclient: {error}", err=True)
+                known = error if isinstance(error, SyncError) else IllegalValue(str(error))
+                failures.append(known)
             if line.strip().upper() == "QUIT":
-                return
+                return failures
 
 
 async def _verbs(client: Client) -> list[str]:

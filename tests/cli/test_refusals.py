@@ -11,6 +11,7 @@ from tests.cli.commands import (
     BIN,
     Serving,
     refused,
+    run,
 )
 from tests.store.objects import store_url
 
@@ -149,3 +150,18 @@ def test_ctrl_c_before_a_command_has_begun_leaves_no_trace() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ("NOOP\nQUIT\n", 0),
+        ("SYNC zones|get|nothing.example.\nNOOP\nQUIT\n", 6),
+        ("LOUT\nUSER bob\nPASS wrong\n", 4),
+    ],
+)
+def test_lines_from_a_pipe_end_in_the_status_of_the_first_that_was_refused(
+    server: Serving, lines: str, status: int
+) -> None:
+    said = run("syncclient", "shell", server.url(), stdin=lines, status=status).out
+    assert said.count("< 200") >= lines.count("NOOP\n")

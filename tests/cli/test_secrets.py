@@ -147,8 +147,9 @@ def test_no_process_list_and_no_log_ever_has_the_password(
         said.append(run(*verify, password=password, status=4 if "\n" not in password else 6).err)
     lines = f"USER carol\nPASS {SECRET}x\n{SECRET}\nPASS {SECRET}\nUSER {SECRET}\nRWHO\nQUIT\n"
     shell = run(
-        "syncclient", "shell", f"syncd://127.0.0.1:{server.port}", stdin=lines, password=None
-    )
+        "syncclient", "shell", f"syncd://127.0.0.1:{server.port}", stdin=lines, password=None,
+        status=4,
+    )  # fmt: skip
     assert "540 wrong password" in shell.out
     who = run("syncclient", "shell", server.url("carol"), stdin="RWHO\n", password=SECRET).out
     assert "|carol|zones|" in who
