@@ -142,7 +142,7 @@ def test_a_zone_that_is_put_back_after_a_transaction_is_what_it_was(
     backend = replica.applier._backend
 
     async def applied_and_put_back() -> None:
-        step, _ = replica.applier._step_from_active(replica.store.view())
+        _, step, _ = replica.applier._step_from_active()
         assert step is not None
         step_zones.extend(step.coming())
         await backend.stage(step)

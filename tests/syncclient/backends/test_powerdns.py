@@ -65,7 +65,7 @@ class Replica:
         return self.apply()
 
     def apply(self) -> Applied:
-        return trio.run(self.applier.apply, self.store.view())
+        return trio.run(self.applier.apply)
 
 
 @pytest.fixture
