@@ -37,7 +37,9 @@ def generated_numbers(text: str) -> range:
     start, stop, step = (int(digits.lstrip("0")[:20] or 0) for digits in found.groups("1"))
     if max(start, stop, step) > _MAX_INTEGER:
         raise RecordError(f"$GENERATE: the range {text} goes beyond {_MAX_INTEGER}")
-    if start > stop or step == 0:
+    if step == 0:
+        raise RecordError(f"$GENERATE: the range {text} has a step of 0")
+    if start > stop:
         raise RecordError(f"$GENERATE: the range {text} is empty")
     numbers = range(start, stop + 1, step)
     if len(numbers) > MAX_GENERATED:

@@ -50,6 +50,13 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A logical record that is longer is taken for a parenthesis that was never closed."""
 _SINGLE_LINES = 256
 """Plain lines read one by one before canonical ones are looked for again."""
+_SYNTAX = {
+    "$ORIGIN": "$ORIGIN name",
+    "$TTL": "$TTL ttl",
+    "$DATE": "$DATE YYYYMMDDHHMMSS",
+    "$INCLUDE": "$INCLUDE file [origin]",
+    "$GENERATE": "$GENERATE start-stop[/step] owner [ttl] [class] type rdata",
+}
 _MAX_INCLUDE_DEPTH = 16
 _MAX_WARNINGS = 100
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
@@ -191,7 +198,9 @@ class MasterFile:
             case "$GENERATE", [numbers, owner, _, _, *_]:
                 self._generate(numbers, owner, arguments[2:])
             case (("$ORIGIN" | "$TTL" | "$DATE" | "$INCLUDE" | "$GENERATE"), _):
-                raise RecordError(f"{name} has {len(arguments)} arguments, that is not right")
+                raise RecordError(
+                    f"{name} has {len(arguments)} arguments, not those of: {_SYNTAX[name]}"
+                )
             case _:
                 raise RecordError(
                     f"{name} is not known: $ORIGIN, $TTL, $INCLUDE, $GENERATE and $DATE are; "
@@ -228,7 +237,10 @@ class MasterFile:
         state = self.state
         ttl, number = self._head(fields)
         if len(fields) != 1:
-            raise RecordError(f"$GENERATE takes one field of rdata, quoted if need be: {fields}")
+            raise RecordError(
+                f"$GENERATE takes one field of rdata, quoted if need be, not {len(fields)}: "
+                f"{' '.join(fields)}"
+            )
         for value in generated_numbers(numbers):
             name = qualify(expand(owner, value), state.origin)
             rdata = lex_record(expand(fields[0], value) + "\n", 0, final=True).fields

@@ -119,7 +119,7 @@ class Reader:
         try:
             return unhexlify(text)
         except ValueError:
-            self.fail(field, f'"{text}" is not an even number of hexadecimal digits')
+            self.fail(field, f'"{text}" is not hexadecimal digits, two an octet')
 
     def address(self, field: str, family: socket.AddressFamily, token: str | None = None) -> bytes:
         token = self.plain(field) if token is None else token

@@ -209,7 +209,7 @@ def zero(field: Field, label: str) -> Field:
 def read_type(reader: Reader, label: str, token: str, *, numeric: bool) -> int:
     code = type_code(token)
     if code is None:
-        if not numeric:
+        if not numeric or not token.isdecimal():
             reader.fail(label, f'"{token}" is not a record type')
         code = reader.number(label, 0xFFFF, token)
     return code

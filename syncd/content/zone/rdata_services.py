@@ -16,7 +16,20 @@ _KEY_NUMBER = re.compile("key(0|[1-9][0-9]{0,9})")
 _LIST_ESCAPES = STRING_ESCAPES | {
     ord(" "): "\\032", ord("\\"): "\\\\\\\\", ord(","): "\\\\,",
 }  # fmt: skip
-_DOH_TEMPLATE = re.compile(r"\{[?&](?:[^{}]*,)?dns(?:[,:*][^{}]*)?\}")
+
+# A URI template (RFC 6570) as BIND takes it: no dots in names, and a variable right behind one with
+# a prefix length is not seen.
+_OCTET = "%[0-9A-Fa-f]{2}"
+_MODIFIER = r"(?:\*|:[1-9][0-9]{0,3})?"
+_VARIABLE = f"(?:[A-Za-z0-9_]|{_OCTET})++{_MODIFIER}"
+_EXPRESSION = r"\{[+#./;?&]?"
+_DOH_TEMPLATE = re.compile(
+    rf"/(?:[^{{%]|{_OCTET}|{_EXPRESSION}{_VARIABLE}(?:,{_VARIABLE})*+\}})*+", re.DOTALL
+)
+_DOH_VARIABLE = re.compile(
+    rf"{_EXPRESSION}(?:{_VARIABLE},)*?"
+    rf"{''.join(f'(?<!:[0-9]{{{digits}}},)' for digits in range(1, 5))}dns{_MODIFIER}[,}}]"
+)
 
 
 def _parameter_code(reader: Reader, text: str) -> int:
@@ -36,6 +49,8 @@ def _parameter_value(reader: Reader, code: int, value: str) -> bytes:
         family = socket.AF_INET if code == _IPV4HINT else socket.AF_INET6
         return b"".join([reader.address(what, family, item) for item in value.split(",")])
     if code == _MANDATORY:
+        if not value:
+            reader.fail(what, "names no key")
         codes = [
             _PARAMETER_CODES[item.lower()] if item.lower() in _PARAMETER_CODES
             else _parameter_code(reader, item)
@@ -130,7 +145,11 @@ def _show_mandatory(wire: Wire, items: list[bytes]) -> list[str]:
     if any(one >= other for one, other in pairwise(items)):
         wire.fail("mandatory", "its keys are not in order, or one is there twice")
     codes = [int.from_bytes(item, "big") for item in items]
-    return [_PARAMETERS[code] if code <= _IPV6HINT else f"key{code}" for code in codes]
+    return [_parameter_name(code) for code in codes]
+
+
+def _parameter_name(code: int) -> str:
+    return _PARAMETERS[code] if code <= _IPV6HINT else f"key{code}"
 
 
 def _is_doh_path(octets: bytes) -> bool:
@@ -138,7 +157,7 @@ def _is_doh_path(octets: bytes) -> bool:
         text = octets.decode()
     except UnicodeDecodeError:
         return False
-    return text.startswith("/") and _DOH_TEMPLATE.search(text) is not None
+    return _DOH_TEMPLATE.fullmatch(text) is not None and _DOH_VARIABLE.search(text) is not None
 
 
 def show_parameters(wire: Wire) -> str:
@@ -154,8 +173,11 @@ def show_parameters(wire: Wire) -> str:
             mandatory = [
                 int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets), 2)
             ]
-    if _MANDATORY in mandatory or any(code not in shown for code in mandatory):
-        wire.fail("mandatory", "names itself or a key that is missing")
+    if _MANDATORY in mandatory:
+        wire.fail("mandatory", "names itself")
+    for code in mandatory:
+        if code not in shown:
+            wire.fail("mandatory", f"{_parameter_name(code)} is missing")
     if _NO_DEFAULT_ALPN in shown and _ALPN not in shown:
         wire.fail("no-default-alpn", "is only allowed beside alpn")
     return " ".join(shown.values())

@@ -3,8 +3,8 @@
 What comes out, and what is refused, is what BIND's named-compilezone has with `-k ignore -i local`.
 In these points we differ on purpose:
 
-* Host names are not checked, and the zone's name servers need no address in it. CDS and CDNSKEY may
-  be there without their DNSKEY.
+* Host names are not checked, nor owners of NSEC3 records. The zone's name servers need no address
+  in it, and may be below a DNAME. CDS and CDNSKEY may be there without their DNSKEY.
 * The zone is named by its SOA record, and only expected to be at `origin`.
 * A byte order mark at the head of a file is refused, whatever follows it.
 * $GENERATE is held to the rules for records in the file (BIND lets it make MD, DS at the apex, and
@@ -12,10 +12,12 @@ In these points we differ on purpose:
   records in one zone. Parentheses may stand around its rdata.
 * No $INCLUDE is taken after a $DATE, even one in the future; includes nest 16 deep. A directive may
   end with the file.
-* A record outside the zone needs a TTL as any other. NSEC3 records of the apex are kept, BIND loses
-  them. Of equal records the first stays, wherever the second stands.
+* A record outside the zone needs a TTL as any other. NSEC3 records of the apex are kept, and what
+  signs them, BIND loses them. Of equal records the first stays, wherever the second stands.
 * Going from an NS record to glue for it, and back, counts as leaving its owner: if such an RRset is
   written with several TTLs it gets the last, in BIND the first.
+* Numbers have no sign where BIND takes one: TYPE+1, CLASS+1, in LOC, WKS, APL and EUI48. EUI48 and
+  EUI64 addresses end with their last octet; BIND drops what follows it.
 """
 
 from collections.abc import Iterable, Iterator

@@ -19,12 +19,18 @@ Files = Mapping[str, bytes]
 # From this field on BIND splits by blanks what is one field.
 _BLOB_FIELD = {
     "DNSKEY": 3, "CDNSKEY": 3, "KEY": 3, "DS": 3, "CDS": 3, "DLV": 3, "RRSIG": 8, "SIG": 8,
-    "SSHFP": 2, "TLSA": 3, "SMIMEA": 3, "CERT": 3, "OPENPGPKEY": 0, "DHCID": 0, "ZONEMD": 3,
+    "RKEY": 3, "TA": 3, "SSHFP": 2, "TLSA": 3, "SMIMEA": 3, "CERT": 3, "OPENPGPKEY": 0,
+    "DHCID": 0, "ZONEMD": 3,
 }  # fmt: skip
 
 
 # What we take on purpose and BIND refuses.
-_EXCUSES = (b"(A or AAAA)\nzone", b"is a CNAME (illegal)", b"CDS/CDNSKEY consistency")
+_EXCUSES = (
+    b"(A or AAAA)\nzone",
+    b"is below a DNAME",
+    b"is a CNAME (illegal)",
+    b"CDS/CDNSKEY consistency",
+)
 
 
 def record(line: str) -> Record:

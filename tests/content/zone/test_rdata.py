@@ -80,6 +80,11 @@ SERVICES = [
     "1 . dohpath=/x{?dns}", '1 . key7="/dns-query{?dns}" alpn=h2', "1 . key9=a=b",
     '1 . key9="a;(b"', "1 . key9=a;b", r'1 . key667="a b\"c\\d\,e"', r"1 . key667=a\"b\\c\032d",
     "1 . ( port=1\n alpn=h2 )", r"\# 9 0001 00 0003 0002 0050",
+    *(f'1 . dohpath="{template}"' for template in (
+        "/{dns}", "/q{+dns}", "/{#dns}", "/{.dns}", "/{/dns}", "/{;dns}", "/x{&dns}", "/{?a}{dns}",
+        "/{dns:3}", "/{dns*}", "/{x,dns}", "/dns-query?{dns}", "/%41{?dns}", "/{?a*,%42,dns:9999}",
+        "/{?a:3,b,dns}", "/{?dns}{x_1}?y",
+    )),
 ]  # fmt: skip
 
 ACCEPTED: Mapping[str, list[str]] = {
@@ -249,6 +254,12 @@ REFUSED = [
     ("ZONEMD", "1 1 3 " + "00" * 11), ("SVCB", "1"), ("SVCB", "1 . alpn"), ("SVCB", "1 . alpn=h2,"),
     ("SVCB", "1 . no-default-alpn"), ("SVCB", "1 . port=65536"), ("SVCB", "1 . port=1 port=2"),
     ("SVCB", "1 . key03=ab"), ("SVCB", "1 . KEY9=ab"), ("SVCB", "1 . ohttp"),
+    *(("HTTPS", f'1 . dohpath="{template}"') for template in (
+        "q{?dns}", "/x", "/{?dns:0}", "/{?dns:01}", "/{?dns:10000}", "/{?dns:}", "/{?dns**}",
+        "/{?dns*:1}", "/{?dns,}", "/{?,dns}", "/{?a-b,dns}", "/{?}{?dns}", "/{?dns}{", "/{{?dns}",
+        "/%4{?dns}", "/%zz{?dns}", "/{?a:3,dns}", "/{?x.y,dns}", "/{=x}{?dns}", "/{?dnsx}",
+        "/{?xdns}",
+    )),
     ("SVCB", "1 . key7=x"), ("SVCB", '1 key9="a"'), ("DNSKEY", "1000A 3 8 AA=="),
     ("SVCB", "1 . ipv4hint=1.2.3.4,"), ("SVCB", "1 . mandatory=alpn"), ("SVCB", '1 . "alpn=h2"'),
     ("SVCB", "1 . mandatory=alpn,alpn alpn=h2"), ("SVCB", "1 . mandatory=mandatory alpn=h2"),
@@ -446,6 +457,11 @@ def test_what_bind_refuses_is_refused(mnemonic: str, text: str, tmp_path: Path) 
         ("MX", "1 a b", 'MX: "b" is one field too many'),
         ("SRV", "1 2", "SRV port: is missing"),
         ("TXT", '"a', 'a quoted string is not closed on its line: "a'),
+        ("RRSIG", "FOO 8 2 300", 'RRSIG type covered: "FOO" is not a record type'),
+        ("SVCB", "1 . mandatory", "SVCB mandatory: names no key"),
+        ("SVCB", "1 . mandatory=mandatory", "SVCB mandatory: names itself"),
+        ("SVCB", "1 . mandatory=alpn,port port=1", "SVCB mandatory: alpn is missing"),
+        ("DS", "1 8 1 XX", 'DS digest: "XX" is not hexadecimal digits, two an octet'),
     ],
 )
 def test_an_error_says_which_field_and_why(mnemonic: str, text: str, message: str) -> None:
