@@ -150,6 +150,8 @@ class Store:
         with self.engine.connect() as connection:
             present = read_clock(connection)
             _check_floor(present)
+            if present.freeze_is_put_off(self.now()):
+                freeze.set_end_anew(self.engine, self.now())
             view = View(self.engine, present.token, self._cache)
             with view.begun(connection, present):
                 yield view

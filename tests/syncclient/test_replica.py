@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Executable, delete, update
 
 from syncclient.replica import Path as SyncPath
+from syncd.content import messages
 from syncd.errors import (
     HigherAccessRequired,
     LargeChangeRefused,
@@ -193,16 +194,18 @@ def test_a_token_that_gc_has_passed_is_followed_by_a_repair(source: Store, repli
 def test_a_token_that_gc_passes_during_the_delta_is_followed_by_a_repair(
     source: Store, replica: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The chunks that the delta's are compressed against are gone in the middle of it."""
-    put(source, "large", *(random.Random(at).randbytes(4000) for at in range(1, 41)))
-    put(source, "f05", b"changed")
-    elements = sync_read.delta_elements
+    """The chunks that the delta's are compressed against are gone after its first block."""
+    put(source, "large", *(random.Random(100 + at).randbytes(4000) for at in range(40)))
+    in_snapshots = sync_read._in_snapshots
 
-    def after_gc(*arguments: Any) -> Any:
-        source.collect(keep_seq=source.clock().seq)
-        return elements(*arguments)
+    def with_gc_between(*arguments: Any) -> Any:
+        for block in in_snapshots(*arguments):
+            yield block
+            source.collect(keep_seq=source.clock().seq)
 
-    monkeypatch.setattr(sync_read, "delta_elements", after_gc)
+    monkeypatch.setattr(sync_read, "_in_snapshots", with_gc_between)
+    monkeypatch.setattr(messages, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(messages.write_blocks, "__kwdefaults__", {"growing_from": 10_000})
     assert synchronise(source, replica).path is SyncPath.REPAIR
     assert_same(replica, source)
 
