@@ -8,6 +8,7 @@ that was interrupted is made good by the next. Files that are not ours are left 
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
@@ -17,13 +18,15 @@ from syncclient.zonefile import holds_zone, joined_content, write_zone_file
 from syncd.content.versions import Version, add_marks, mark_number
 from syncd.errors import TokenLost, ViewGone
 from syncd.store import Store, View
-from syncd.types.zone_files import zone_file_name
+from syncd.types.zone_files import SUFFIX, zone_file_name, zone_of_own_file
 
 _WAITING = ".syncd-new"
 """Folder, inside, where files are written before they are renamed."""
 _GROUP_FILES = 2000
 """Files flushed together: one flush of the file system costs less than so many of single files."""
 _FEW_FILES = 16
+_PAGE_FILES = 500
+"""Files of a folder that are looked for in the store together."""
 
 
 class ZonesDir:
@@ -87,19 +90,29 @@ class ZonesDir:
     def _compare(self, view: View, *, ours: bool) -> None:
         """Write each zone whose file is not what it should be. What is no zone's goes, if the
         folder is `ours`."""
-        expected: set[str] = set()
-
-        def wrong() -> Iterator[Version]:
-            for version in view.versions(["zones"]):
-                file = zone_file_name(version.name)
-                expected.add(file)
-                if not holds_zone(self.path / file, version):
-                    yield version
-
-        self._write_files(view, wrong())
+        wrong = (
+            version
+            for version in view.versions(["zones"])
+            if not holds_zone(self.path / zone_file_name(version.name), version)
+        )
+        self._write_files(view, wrong)
         if ours:
-            found = (entry.name for entry in self.path.glob("*.zone"))
-            self._remove_files([name for name in found if name not in expected])
+            self._remove_files(list(self._surplus(view)))
+
+    def _surplus(self, view: View) -> Iterator[str]:
+        """Yield the files that are no zone's of the view. There may be 100,000 that are: their
+        names are not held."""
+        with os.scandir(self.path) as entries:
+            names = (entry.name for entry in entries if entry.name.endswith(SUFFIX))
+            while page := list(islice(names, _PAGE_FILES)):
+                zones = {name: zone_of_own_file(name) for name in page}
+                ours = {
+                    name: zone
+                    for name, zone in zones.items()
+                    if zone_file_name(zone) == name and "\0" not in zone  # no database takes that
+                }
+                present = view.find("zones", list(ours.values()))
+                yield from (name for name in page if ours.get(name) not in present)
 
     def _write_files(self, view: View, versions: Iterator[Version]) -> None:
         group: list[str] = []
