@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, RowMapping, func, select
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select
 
 from syncd.content.compression import decompress
 from syncd.content.versions import (
@@ -25,6 +25,10 @@ from syncd.store.schema import chunk, commit, staged, tally, version
 from syncd.types.base import data_type
 
 _PAGE_ROWS = 500
+
+_BODIES = select(chunk.c.digest, chunk.c.body).where(
+    chunk.c.digest.in_(bindparam("digests", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,7 @@ def _check_content(
     digests = split_digests(row["chunks"])
     for at in range(0, len(digests), IN_LIST_VALUES):
         part = digests[at : at + IN_LIST_VALUES]
-        found = connection.execute(
-            select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(in_list(part)))
-        )
+        found = connection.execute(_BODIES, {"digests": in_list(part)})
         bodies = {chunk_row.digest: chunk_row.body for chunk_row in found}
         for digest in part:
             try:
