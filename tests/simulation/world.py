@@ -74,7 +74,7 @@ class World:
             flip=chance.choice((0.0, 0.0, 0.0, 0.5)),
         )
         self.crash_share = chance.choice((0.0, 0.003, 0.02))
-        self._turns = chance.randint(2, 14)
+        self._turns = chance.randint(2, chance.choice((10, 10, 10, 24)))
         self._quiet_at = 0.0
         self._scope = trio.CancelScope()
         self.network = Network(self)
