@@ -152,13 +152,14 @@ def _set_up_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        # What cannot go wrong goes straight to the driver: every transaction begins with it.
+        cursor = connection.connection.cursor()
         if not options.get("syncd_write"):
-            # Straight to the driver, as every read begins with it; there is nothing to go wrong.
-            connection.connection.cursor().execute("BEGIN")
+            cursor.execute("BEGIN")
             return
         synchronous = "NORMAL" if options.get("syncd_unseen") else "FULL"
-        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{_WRITE_CACHE_KIB}")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
+        cursor.execute(f"PRAGMA cache_size=-{_WRITE_CACHE_KIB}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
