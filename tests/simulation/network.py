@@ -259,7 +259,8 @@ class Network:
             )
             pipe.half_close = chance.random() < 0.3
         if world.faulty and chance.random() < world.faults.flip:
-            flipper = Flipper(world, int(10 ** chance.uniform(0, 3.5)), chance.randrange(8))
+            after = chance.choice((int(10 ** chance.uniform(0, 3.5)), chance.randrange(1000)))
+            flipper = Flipper(world, after, chance.randrange(8))
         self._pipes += (up, down)
         try:
             listener.put(Stream(down, up, number, flipper))

@@ -71,10 +71,10 @@ class World:
         self.faults = Faults(
             cut=chance.choice((0.0, 0.2, 0.6)),
             delay=chance.choice((0.0, 0.05, 0.3)),
-            flip=chance.choice((0.0, 0.0, 0.0, 0.5)),
+            flip=chance.choice((0.0, 0.0, 0.6)),
         )
         self.crash_share = chance.choice((0.0, 0.003, 0.02))
-        self._turns = chance.randint(2, chance.choice((10, 10, 10, 24)))
+        self._turns = chance.randint(2, chance.choice((8, 8, 8, 20)))
         self._quiet_at = 0.0
         self._scope = trio.CancelScope()
         self.network = Network(self)
@@ -82,7 +82,9 @@ class World:
         first = look(self.source.node.probe)
         self.model = Model(first.epoch, first.seq)
         self.source.node.crashes_left = 2
-        self.followers = [Follower(self, number) for number in range(chance.choice((1, 1, 2, 3)))]
+        self.followers = [
+            Follower(self, number) for number in range(chance.choice((1, 1, 1, 2, 3)))
+        ]
         for follower in self.followers:
             follower.node.crashes_left = 2
 
