@@ -10,6 +10,7 @@ import pytest
 
 from syncclient.served import zones_below
 from tests.cli.commands import Serving, finish, run, start, zone_text
+from tests.databases import on_every_engine
 from tests.nameservers.bind import Bind, running_bind
 from tests.nameservers.knot import Knot, running_knot
 from tests.nameservers.server import free_port
@@ -35,6 +36,7 @@ def at(port: int) -> str:
     return f"127.0.0.1:{port}"
 
 
+@on_every_engine
 def test_servers_that_answer_what_the_source_holds(server: Serving, bind: Bind, knot: Knot) -> None:
     queries = ("--query", at(bind.port), "--query", at(knot.port))
     done = run("syncclient", "verify", server.url(), *queries)
@@ -48,6 +50,7 @@ def test_servers_that_answer_what_the_source_holds(server: Serving, bind: Bind, 
     assert run("syncclient", "verify", server.url(), *queries, "--records", "--json").json() == []
 
 
+@on_every_engine
 def test_what_differs_is_listed(server: Serving, bind: Bind) -> None:
     verify = ("syncclient", "verify", server.url(), "--query", at(bind.port))
     run("syncclient", "patch", server.url(), "example.com.", stdin="+new 60 A 192.0.2.9\n")

@@ -19,6 +19,7 @@ from syncd.cli.serving import _allow_files as allow_files
 from syncd.server.config import Config
 from syncd.store import Store
 from tests.cli.commands import BIN, Done, Serving, finish, refused, run, start
+from tests.databases import on_every_engine
 from tests.running import PASSWORD
 from tests.server.line_client import LineClient
 
@@ -108,6 +109,7 @@ def test_a_wrong_file_ends_in_one_line_with_file_section_key_and_what_is_allowed
 # The log
 
 
+@on_every_engine
 def test_each_event_is_one_line_on_standard_error(source: str) -> None:
     with serving("--store", source, "--port", "0") as (process, port), ExitStack() as stack:
         client = connect(stack, port)
@@ -156,6 +158,7 @@ def test_json_has_an_object_an_event(source: str) -> None:
     assert {"time", "level", "event"} <= set(events[-1])
 
 
+@on_every_engine
 def test_hostile_bytes_forge_no_line_of_the_log_or_the_listing_of_sessions(source: str) -> None:
     nasty = "x\x1b[2J\u202e\r2026-01-01T00:00:00.000Z INFO login user=root"
     with serving("--store", source, "--port", "0", "--verbose") as (process, port):
@@ -194,6 +197,7 @@ def test_a_slow_command_is_logged(tmp_path: Path, source: str) -> None:
 # Draining
 
 
+@on_every_engine
 def test_a_signal_lets_the_command_in_hand_end_and_tells_the_others(source: str) -> None:
     with serving("--store", source, "--port", "0") as (process, port), ExitStack() as stack:
         idle, watcher, writer = (connect(stack, port, "root") for _ in range(3))
@@ -220,6 +224,7 @@ def test_a_signal_lets_the_command_in_hand_end_and_tells_the_others(source: str)
         assert store.view().version("files", "late").size == 4
 
 
+@on_every_engine
 def test_a_session_that_does_not_end_is_cut_when_its_time_is_up(
     tmp_path: Path, source: str
 ) -> None:
@@ -281,6 +286,7 @@ def test_a_second_signal_ends_at_once(source: str, number: signal.Signals) -> No
         assert writer.is_ended()
 
 
+@on_every_engine
 def test_a_freeze_outlives_a_daemon_that_drains(source: str) -> None:
     with serving("--store", source, "--port", "0") as (process, port), ExitStack() as stack:
         holder, other = connect(stack, port, "root"), connect(stack, port, "root")
@@ -318,10 +324,11 @@ def test_a_client_is_told_that_the_server_stops(source: str, server: Serving) ->
 
 
 @contextmanager
-def as_systemd(source: str, *, watchdog_usec: int = 0) -> Iterator[tuple[int, socket.socket, int]]:
+def as_systemd(
+    folder: Path, source: str, *, watchdog_usec: int = 0
+) -> Iterator[tuple[int, socket.socket, int]]:
     """Start the daemon as systemd does: gives its pid, the notify socket, and the port of the
     socket that was handed over."""
-    folder = Path(source.removeprefix("sqlite:///")).parent
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
         notified.bind(str(folder / "notify"))
         notified.settimeout(10)
@@ -344,8 +351,11 @@ def as_systemd(source: str, *, watchdog_usec: int = 0) -> Iterator[tuple[int, so
             process.communicate()
 
 
-def test_systemd_hands_over_the_socket_and_hears_of_readiness_and_the_end(source: str) -> None:
-    with as_systemd(source) as (pid, notified, port), ExitStack() as stack:
+@on_every_engine
+def test_systemd_hands_over_the_socket_and_hears_of_readiness_and_the_end(
+    tmp_path: Path, source: str
+) -> None:
+    with as_systemd(tmp_path, source) as (pid, notified, port), ExitStack() as stack:
         early = LineClient("127.0.0.1", port)  # waits in systemd's queue
         stack.callback(early.close)
         assert notified.recv(100) == b"READY=1"
@@ -356,8 +366,8 @@ def test_systemd_hands_over_the_socket_and_hears_of_readiness_and_the_end(source
         assert early.line().startswith("531 ")
 
 
-def test_the_watchdog_hears_from_a_living_daemon(source: str) -> None:
-    with as_systemd(source, watchdog_usec=400_000) as (pid, notified, _):
+def test_the_watchdog_hears_from_a_living_daemon(tmp_path: Path, source: str) -> None:
+    with as_systemd(tmp_path, source, watchdog_usec=400_000) as (pid, notified, _):
         heard = [notified.recv(100) for _ in range(5)]
         assert set(heard) == {b"READY=1", b"WATCHDOG=1"}
         began = time.monotonic()

@@ -8,11 +8,14 @@ from syncclient.replica import Path as SyncPath
 from syncd.errors import Busy, Frozen
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EXAMPLE_NET, FixedClock, put
 from tests.server.line_client import LineClient
 from tests.store.objects import assert_sound, content_of, new_store, prepared
 from tests.store.objects import put as put_file
 from tests.syncclient.link import synchronise
+
+pytestmark = on_every_engine
 
 HOUR_S = 3600
 

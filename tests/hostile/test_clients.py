@@ -16,6 +16,7 @@ import pytest
 
 from syncd.protocol.connection import MAX_LINE_BYTES, MAX_LISTING_LINE_BYTES
 from syncd.store import Store
+from tests.databases import ENGINES, Server, databases_on
 from tests.hostile.processes import MAX_BODY_BYTES, Bystander, DaemonProcess, memory_kib
 from tests.running import FixedClock, fill_source
 from tests.server.line_client import LineClient
@@ -35,17 +36,22 @@ SPARE_SESSIONS = 20
 HEAD = ["$TTL 60", "@ SOA a a 1 1 1 1 1", "@ NS a"]
 
 
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('hostile') / 'source.db'}"
-    with Store.create(url) as store:
-        fill_source(store, FixedClock())
-    with DaemonProcess(url, max_sessions=MANY + SPARE_SESSIONS) as running:
-        with closing(running.connect("alice")) as client:  # what is loaded once is loaded
-            client.put("SYNC zones|put|example.org", ["nonsense"])
-            client.put_bytes("SYNC files|put|warm", bytes(MAX_BODY_BYTES))
-            client.ask("SYNC files|delete|warm")
-        yield running
+@pytest.fixture(scope="module", params=ENGINES)
+def daemon(
+    request: pytest.FixtureRequest,
+    servers: Callable[[str], Server | None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DaemonProcess]:
+    with databases_on(servers(request.param)) as databases:
+        url = databases.url(tmp_path_factory.mktemp("hostile"), "source")
+        with Store.create(url) as store:
+            fill_source(store, FixedClock())
+        with DaemonProcess(url, max_sessions=MANY + SPARE_SESSIONS) as running:
+            with closing(running.connect("alice")) as client:  # what is loaded once is loaded
+                client.put("SYNC zones|put|example.org", ["nonsense"])
+                client.put_bytes("SYNC files|put|warm", bytes(MAX_BODY_BYTES))
+                client.ask("SYNC files|delete|warm")
+            yield running
 
 
 def random_bytes(daemon: DaemonProcess) -> None:

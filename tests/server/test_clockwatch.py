@@ -8,6 +8,9 @@ import trio
 import trio.testing
 
 from syncd.server.clockwatch import GLANCE_S, WATCH_S, ClockWatch
+from tests.databases import on_every_engine
+
+pytestmark = on_every_engine
 
 LOGGED_IN, STRANGER = SimpleNamespace(user="bob"), SimpleNamespace(user=None)
 

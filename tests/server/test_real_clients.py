@@ -10,8 +10,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 TIMEOUT_S = 20
 _PROMPT = r"-\r\n\r\n(zones|files)\] $"

@@ -12,8 +12,11 @@ from syncd.protocol.limits import MAX_LINE_BYTES
 from syncd.server import channel, registry, session
 from syncd.server.transport import GuardedStream
 from syncd.store import Store, View
+from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD, logged, put, wait_until
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 
 def test_a_verb_that_is_not_there_is_refused(connect: Connect) -> None:

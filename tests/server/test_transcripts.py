@@ -6,10 +6,13 @@ import pytest
 
 from tests.certificates import Certificates
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import FixedClock, RunningDaemon
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.server.transcripts import Player, Transcript, read_transcripts
+
+pytestmark = on_every_engine
 
 TRANSCRIPTS = read_transcripts()
 

@@ -1,7 +1,7 @@
 """A server that lies, about whatever it is, changes nothing in the replica and is told apart."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from syncd.errors import NotSupported, RemoteError
 from syncd.protocol.limits import MAX_BLOCK_BYTES
 from syncd.protocol.packing import pack, unpack
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.running import put as put_object
 from tests.store.objects import assert_sound, held, new_store, put, put_all
 from tests.syncclient.link import LyingStream, Tamper, add_user, synchronise
@@ -28,14 +29,21 @@ example.com. 3600 IN NS ns1.example.com.
 """
 
 
+pytestmark = on_every_engine
+
+
 @pytest.fixture
-def source(tmp_path: Path) -> Store:
-    store = new_store(tmp_path, "source")
+def source(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path, "source") as store:
+        fill(store)
+        yield store
+
+
+def fill(store: Store) -> None:
     add_user(store)
     put_object(store, "zones", "example.com.", ZONE.format(serial=1))
     put_all(store, {f"f{number}": [b"%d" % number * 100] for number in range(9)})
     put(store, "large", *(random.Random(at).randbytes(3000) for at in range(10)))
-    return store
 
 
 def empty(tmp_path: Path, source: Store) -> Store:
@@ -279,10 +287,7 @@ def test_a_server_that_sends_any_byte_wrong_changes_nothing_or_is_made_good(
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     with new_store(folder, "source") as source:
-        add_user(source)
-        put_object(source, "zones", "example.com.", ZONE.format(serial=1))
-        put_all(source, {f"f{number}": [b"%d" % number * 100] for number in range(9)})
-        put(source, "large", *(random.Random(at).randbytes(3000) for at in range(10)))
+        fill(source)
         blocks = iter(range(1000))
 
         def tamper(kind: str, sent: bytes) -> bytes:

@@ -7,8 +7,11 @@ import pytest
 
 from syncclient import zonesdir
 from syncclient.zonesdir import ZonesDir
+from tests.databases import on_every_engine
 from tests.running import put
 from tests.store.objects import new_store
+
+pytestmark = on_every_engine
 
 ZONE = "{zone} 3600 IN SOA a. b. 1 2 3 4 5\n{zone} 3600 IN NS ns.other.\n"
 ZONES = ("a.example.", "b%.example.", "root.", ".")

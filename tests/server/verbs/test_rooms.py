@@ -3,8 +3,11 @@
 import pytest
 
 from syncd.store import Store
+from tests.databases import on_every_engine
 from tests.running import EPOCH, put
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 FILES, USERS, ZONES = (f"{name}|8482|0|0|0|6|0|0|0" for name in ("files", "users", "zones"))
 
