@@ -104,6 +104,7 @@ def read_master_file(
                 origin=origin or zone_of_file_name(os.path.basename(file.path)),
                 path=file.path,
                 include=_includer(file.base, looked_for),
+                reopen=lambda: open(file.path, "rb"),
             )
     except OSError as error:
         raise InvalidContent(error.strerror or str(error), path=file.path) from None

@@ -85,7 +85,7 @@ def test_the_first_bad_file_is_told_and_nothing_is_changed(
 ) -> None:
     url = store_url(tmp_path, "here")
     done = run("syncd", "import", "zones", folder, "--store", url, status=5)
-    assert "b.example.zone: a.b.example.: a CNAME cannot stand beside" in done.err
+    assert "b.example.zone:5: a.b.example.: a CNAME cannot stand beside" in done.err
     assert held(store) == []
 
 

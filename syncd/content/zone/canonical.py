@@ -37,14 +37,22 @@ _BESIDE_ALIAS = frozenset({"CNAME", "RRSIG", "SIG", "NSEC", "NSEC3", "KEY"})
 _SIGNATURE_TYPES = frozenset({"RRSIG", "SIG"})
 
 
+class Conflict(InvalidContent):
+    """Records that cannot stand in one zone as they do; `keys` are what they stand under."""
+
+    def __init__(self, reason: str, *keys: str) -> None:
+        super().__init__(reason)
+        self.keys = keys
+
+
 def canonical_text(
     runs: list[Run], rest: Rrsets, zone: str, aliases: set[str], warn: Warn
 ) -> Iterator[bytes]:
     """Yield the canonical text of all RRsets of the zone in `runs` and `rest`: whole lines, many at
     a time.
 
-    Raises InvalidContent for a CNAME beside other data, several of a type that stands alone, or an
-    RRset that is too large.
+    Raises Conflict for a CNAME beside other data, several of a type that stands alone, or an RRset
+    that is too large.
     """
     low, high = zone_range(zone)
     alias_check = _AliasCheck(aliases)
@@ -82,7 +90,7 @@ class _AliasCheck:
         self._open: tuple[str, list[list[str]]] = ("", [])
 
     def check(self, rrsets: Rrsets) -> None:
-        """Raise InvalidContent if a CNAME stands beside what it may not."""
+        """Raise Conflict if a CNAME stands beside what it may not."""
         if not self._owners or not rrsets.keys:
             return
         first = bisect_left(self._owners, key_owner(rrsets.keys[0]))
@@ -98,39 +106,46 @@ class _AliasCheck:
 
 
 def check_alias(rrsets: list[list[str]]) -> None:
-    """Raise InvalidContent if a CNAME among an owner's RRsets may not stand beside the others."""
-    types = [lines[0].split(" ", 4)[3] for lines in rrsets]
+    """Raise Conflict if a CNAME among an owner's RRsets may not stand beside the others."""
+    types = {lines[0].split(" ", 4)[3]: lines[0] for lines in rrsets}
     other = next((kind for kind in types if kind not in _BESIDE_ALIAS), None)
     if "CNAME" in types and other is not None:
         name = rrsets[0][0].split(" ", 1)[0]
-        raise InvalidContent(f"{name}: a CNAME cannot stand beside other data, such as {other}")
+        raise Conflict(
+            f"{name}: a CNAME cannot stand beside other data, such as {other}",
+            line_key(types["CNAME"]),
+            line_key(types[other]),
+        )
 
 
 def check_apex(zone: str, find: Callable[[str], list[str] | None]) -> None:
-    """Raise InvalidContent for an apex without NS, or with what cannot be there.
+    """Raise Conflict for an apex without NS, or with what cannot be there.
 
     `find` returns the lines under a key, or None.
     """
-    apex = owner_key(zone)
-    if find(apex + type_order(TYPE_CODES["NS"])) is None:
-        raise InvalidContent(f"{zone} has no NS records of its own")
-    if find(apex + type_order(TYPE_CODES["DS"])) is not None:
-        raise InvalidContent(f"{zone} has DS records: they belong to the zone above")
-    parameters = find(apex + type_order(TYPE_CODES["NSEC3PARAM"]))
-    if parameters and not any(" NSEC3PARAM 1 " in line for line in parameters):
-        raise InvalidContent(f"{zone}: none of its NSEC3PARAM records has hash algorithm 1")
+    name_servers, signers, parameters = (
+        owner_key(zone) + type_order(TYPE_CODES[kind]) for kind in ("NS", "DS", "NSEC3PARAM")
+    )
+    if find(name_servers) is None:
+        raise Conflict(f"{zone} has no NS records of its own")
+    if find(signers) is not None:
+        raise Conflict(f"{zone} has DS records: they belong to the zone above", signers)
+    known = find(parameters)
+    if known and not any(" NSEC3PARAM 1 " in line for line in known):
+        raise Conflict(f"{zone}: none of its NSEC3PARAM records has hash algorithm 1", parameters)
 
 
 def settle_rrset(lines: list[str], warn: Warn) -> list[str]:
     """Return an RRset's lines without duplicates, with one TTL and one owner, sorted by rdata.
 
     The owner is that of the first line, the TTL that of the first line after the last empty one.
+    Raises Conflict for several records of a type that stands alone, or an RRset that is too large.
     """
     owner, _, class_text, type_text, first = lines[0].split(" ", 4)
     head = lines[0].removesuffix(first)
     plain = all(line.startswith(head) for line in lines) and type_text not in _SINGLE_TYPES
     if plain and len({line.lower() for line in lines}) == len(lines):
-        _check_size(owner, type_text, [line.removeprefix(head) for line in lines])
+        _check_size(lines[0], [line.removeprefix(head) for line in lines])
         return sorted(lines)
     begin = len(lines) - lines[::-1].index("") if "" in lines else 0
     ttl = lines[begin].split(" ", 2)[1]
@@ -150,8 +165,10 @@ def settle_rrset(lines: list[str], warn: Warn) -> list[str]:
         others = ", ".join(sorted(other_ttls, key=int))
         warn(f"{owner} {type_text}: an RRset has one TTL: {ttl}, not {others}")
     if len(kept) > 1 and type_text in _SINGLE_TYPES:
-        raise InvalidContent(f"{owner}: {len(kept)} different {type_text} records, one can be")
-    _check_size(owner, type_text, list(kept.values()))
+        raise Conflict(
+            f"{owner}: {len(kept)} different {type_text} records, one can be", line_key(lines[0])
+        )
+    _check_size(lines[0], list(kept.values()))
     return [f"{owner} {ttl} {class_text} {type_text} {rdata}" for rdata in sorted(kept.values())]
 
 
@@ -168,7 +185,9 @@ def rdata_identity(type_text: str, rdata: str) -> str:
     return rdata
 
 
-def _check_size(owner: str, type_text: str, rdatas: list[str]) -> None:
+def _check_size(first: str, rdatas: list[str]) -> None:
+    """Check an RRset, of which `first` is a line."""
+    owner, _, _, type_text, _ = first.split(" ", 4)
     characters = sum(map(len, rdatas))
     if characters * _WIRE_PER_CHARACTER < MAX_RRSET_BYTES and type_text != "WKS":
         return
@@ -178,8 +197,9 @@ def _check_size(owner: str, type_text: str, rdatas: list[str]) -> None:
         for rdata in rdatas
     )
     if size > MAX_RRSET_BYTES:
-        raise InvalidContent(
-            f"{owner} {type_text}: an RRset of {size} octets, the limit is {MAX_RRSET_BYTES}"
+        raise Conflict(
+            f"{owner} {type_text}: an RRset of {size} octets, the limit is {MAX_RRSET_BYTES}",
+            line_key(first),
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from syncd.content.textdiff import TextDiff
 from syncd.content.versions import ContentReader
 from syncd.content.zone.canonical import (
+    Conflict,
     check_alias,
     check_apex,
     line_key,
@@ -114,8 +115,14 @@ class ZonePatch:
         for key in keys:
             lines = self._changed(rrsets.pop(key, []), key)
             if lines:
-                rrsets[key] = settle_rrset(lines, self.warnings.append) if lines[1:] else lines
-        self._check(rrsets, keys)
+                rrsets[key] = lines
+        try:
+            for key in rrsets.keys() & set(keys):
+                if rrsets[key][1:]:
+                    rrsets[key] = settle_rrset(rrsets[key], self.warnings.append)
+            self._check(rrsets, keys)
+        except Conflict as error:
+            raise self._located(error) from None
         return [
             line.encode("ascii") + b"\n" for _, lines in sorted(rrsets.items()) for line in lines
         ]
@@ -154,6 +161,13 @@ class ZonePatch:
                 of_owner.setdefault(owner, []).append(lines)
         for own in of_owner.values():
             check_alias(own)
+
+    def _located(self, error: Conflict) -> InvalidContent:
+        """Name the last line of the diff that has to do with it."""
+        numbers = [number for key in error.keys for number, _ in self._added.get(key, ())]
+        if not numbers:
+            return error
+        return InvalidContent(error.reason, path="diff", line=max(numbers))
 
 
 def _ttl(line: str) -> str:

@@ -20,25 +20,47 @@ In these points we differ on purpose:
   EUI64 addresses end with their last octet; BIND drops what follows it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from typing import IO
 
-from syncd.content.zone.canonical import canonical_text, check_apex
+from syncd.content.zone.canonical import Conflict, canonical_text, check_apex
 from syncd.content.zone.master_file import (
     RUN_RRSETS,
     WINDOW_BYTES,
     Include,
+    LastPlace,
     MasterFile,
     warn_once_full,
 )
-from syncd.content.zone.names import BadNameError, is_below, qualify, zone_range
+from syncd.content.zone.names import (
+    BadNameError,
+    is_below,
+    owner_key,
+    qualify,
+    type_order,
+    zone_range,
+)
+from syncd.content.zone.record_types import TYPE_CODES
 from syncd.content.zone.runs import Rrsets, Run, as_list
 from syncd.errors import InvalidContent
 
-__all__ = ["Include", "ZoneText", "absolute_name", "lines_of", "read_records", "read_zone"]
+__all__ = [
+    "Include",
+    "Reopen",
+    "ZoneText",
+    "absolute_name",
+    "lines_of",
+    "read_records",
+    "read_zone",
+]
+
+
+Reopen = Callable[[], AbstractContextManager[IO[bytes]]]
+"""Opens the same file once more."""
 
 
 @dataclass
@@ -51,6 +73,8 @@ class ZoneText:
     runs: list[Run]
     rest: Rrsets
     aliases: set[str]
+    located: Callable[[Conflict], InvalidContent]
+    """Names the place in the file."""
     warnings: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[bytes]:
@@ -60,12 +84,12 @@ class ZoneText:
     def parts(self) -> Iterator[bytes]:
         """Yield the canonical text, whole lines, many at a time; adds to `warnings`.
 
-        Raises InvalidContent, with the path but no line, for records that cannot stand together.
+        Raises InvalidContent for records that cannot stand together.
         """
         try:
             yield from canonical_text(self.runs, self.rest, self.name, self.aliases, self._warn)
-        except InvalidContent as error:
-            raise InvalidContent(error.reason, path=self.path) from None
+        except Conflict as error:
+            raise self.located(error) from None
 
     def _warn(self, text: str) -> None:
         warn_once_full(self.warnings, text)
@@ -82,6 +106,7 @@ def read_zone(
     origin: str,
     path: str | None = None,
     include: Include | None = None,
+    reopen: Reopen | None = None,
     fast: bool = True,
     window_bytes: int = WINDOW_BYTES,
     run_rrsets: int = RUN_RRSETS,
@@ -89,22 +114,31 @@ def read_zone(
     """Read one zone from a master file.
 
     `origin` is what relative names stand under until $ORIGIN says otherwise, and where the SOA
-    record is looked for first. `path` is for messages. Without `include`, $INCLUDE is refused.
-    `fast=False` takes the slow path only; it, `window_bytes` and `run_rrsets` make no difference to
-    the result. Raises InvalidContent, with path, line and reason.
+    record is looked for first. `path` is for messages. Without `include`, $INCLUDE is refused;
+    without `reopen`, records that cannot stand together are named with no line. `fast=False` takes
+    the slow path only; it, `window_bytes` and `run_rrsets` make no difference to the result. Raises
+    InvalidContent, with path, line and reason.
     """
     top = absolute_name(origin, ".")
     file = MasterFile(top, include, fast=fast, window_bytes=window_bytes, run_rrsets=run_rrsets)
     file.read(stream, path)
     runs, rest = file.finish()
+
+    def located(error: Conflict) -> InvalidContent:
+        where = None
+        if reopen is not None and error.keys:
+            where = LastPlace(top, include, error.keys).find(reopen, path)
+        found, line = where or (path, None)
+        return InvalidContent(error.reason, path=found, line=line)
+
     try:
         zone = _zone_name(file.state.apexes, top)
         check_apex(zone, lambda key: _find(runs, rest, key))
-    except InvalidContent as error:
-        raise InvalidContent(error.reason, path=path) from None
+    except Conflict as error:
+        raise located(error) from None
     low, high = zone_range(zone)
     aliases = {key for key in file.state.aliases if low <= key + "\0" < high}
-    return ZoneText(zone, path, runs, rest, aliases, file.warnings)
+    return ZoneText(zone, path, runs, rest, aliases, located, file.warnings)
 
 
 def read_records(text: str, *, origin: str, default_ttl: int) -> list[str]:
@@ -148,9 +182,13 @@ def _zone_name(apexes: set[str], top: str) -> str:
     names = {apex.lower() for apex in apexes}
     names = {name for name in names if is_below(name, top)} or names
     if not names:
-        raise InvalidContent("there is no SOA record")
+        raise Conflict("there is no SOA record")
     if len(names) > 1:
-        raise InvalidContent(f"SOA records at several names: {', '.join(sorted(names)[:3])}")
+        soa = type_order(TYPE_CODES["SOA"])
+        raise Conflict(
+            f"SOA records at several names: {', '.join(sorted(names)[:3])}",
+            *(owner_key(name) + soa for name in names),
+        )
     return names.pop()
 
 

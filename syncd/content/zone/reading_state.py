@@ -98,6 +98,12 @@ class ReadingState:
         self.run_keys = len(self.records)
         return rrsets
 
+    def forget(self) -> None:
+        """Forget all RRsets so far."""
+        self.records.clear()
+        self.met.clear()
+        self.run_keys = 0
+
     def _lines(self, key: str) -> list[str]:
         known = self.records[key]
         if isinstance(known, str):
