@@ -74,10 +74,12 @@ class ReadingState:
             self.run_keys = len(self.records)
             return
         lines = self._lines(key)
-        if self.met.get(key, (None, 0))[0] == self.run:
+        if self.met.get(key, (None, 0))[0] != self.run:
+            lines += ["", record]
+        elif "" in lines:
             lines.insert(1, record)
         else:
-            lines += ["", record]
+            lines[:0] = [record, ""]
 
     def release(self, warn: Warn) -> Rrsets:
         """Give the RRsets away, sorted; but those of the present owner, whose run may go on, stay.

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from syncd.content.zone.reader import absolute_name, read_records, read_zone
@@ -17,8 +17,15 @@ from tests.content.zone.zone_texts import mutated, zone_texts
 HEAD = b"$TTL 300\n@ SOA ns.other. hm 1 2 3 4 5\n@ NS ns.other.\n"
 
 
+START = "@ 3600 IN SOA ns.other. hm 1 2 3 4 5\n@ NS ns.other.\n"
+
+
 @given(zone_texts())
 @settings(max_examples=120, deadline=None)
+@example(f'{START}A.Example. TXT x\n$GENERATE 1-2 a 30 TXT "$"\nA.Example. TXT y\n')
+@example(f'{START}A.Example. TXT x\nA.Example. TXT y\n$GENERATE 1-2 a 30 TXT "$"\n')
+@example(f'{START}A TXT x\nb TXT x\na 5 TXT y\n$GENERATE 1-2 a 30 TXT "$"\n')
+@example(f'{START}A TXT 1\n$GENERATE 1-2 a 30 TXT "$"\nb TXT x\n$GENERATE 3-4 a 7 TXT "$"\n')
 def test_a_zone_has_the_records_that_bind_reads(text: str) -> None:
     octets = text.encode("latin-1")
     assert by_us(octets) == by_bind(octets)
