@@ -133,6 +133,11 @@ def span_text(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are, as `1 zone` or `2 zones`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def bytes_text(count: int) -> str:
     """Return a number of bytes, in KB or MB from 10,000 on."""
     for limit, unit in ((10_000_000, "MB"), (10_000, "KB")):

@@ -169,7 +169,9 @@ def backend_of(name: str) -> type[Backend]:
     try:
         return _BACKENDS[name]
     except KeyError:
-        raise ConfigError(f"no such backend: {name!r}; there are {backend_names()}") from None
+        raise ConfigError(
+            f"no such backend: {name!r}; there are {', '.join(backend_names())}"
+        ) from None
 
 
 def backend_names() -> list[str]:

@@ -9,7 +9,7 @@ from syncd.content.buckets import short_mark
 from syncd.content.tokens import Proof
 from syncd.content.versions import fingerprint_text
 from syncd.errors import HigherAccessRequired, ReadOnly
-from syncd.output import DIFFERS_STATUS, print_record, print_table, say
+from syncd.output import DIFFERS_STATUS, counted, print_record, print_table, say
 from syncd.store import Store
 from syncd.types import all_types
 
@@ -98,7 +98,7 @@ def show_diff(access: Access, store_url: str, types: str | None, as_json: bool) 
     if rows or as_json:
         print_table(("type", "name", "state"), rows, as_json=as_json)
     if not rows and not as_json:
-        say(f"no difference in {len(ours)} objects")
+        say(f"no difference in {counted(len(ours), 'object')}")
     return DIFFERS_STATUS if rows else 0
 
 

@@ -18,7 +18,7 @@ from syncclient.zonesdir import ZonesDir
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import Busy, FileFailed, StoreError, SyncError
-from syncd.output import ProgressBar, bytes_text, print_record, say, warn
+from syncd.output import ProgressBar, bytes_text, counted, print_record, say, warn
 from syncd.store import Store
 
 _POLL_S = 30.0
@@ -125,13 +125,13 @@ def _show(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
 
 def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
     text = (
-        f"{outcome.path.value}: at {outcome.token}, {outcome.count} objects verified, "
+        f"{outcome.path.value}: at {outcome.token}, {counted(outcome.count, 'object')} verified, "
         f"{outcome.changed} changed, {outcome.gone} gone; {bytes_text(outcome.bytes_up)} up, "
-        f"{bytes_text(outcome.bytes_down)} down, {outcome.round_trips} round trips, "
+        f"{bytes_text(outcome.bytes_down)} down, {counted(outcome.round_trips, 'round trip')}, "
         f"{outcome.seconds * 1000:.0f} ms"
     )
     if files is not None:
-        text += f"; {files.written} zone files written, {files.removed} removed"
+        text += f"; {counted(files.written, 'zone file')} written, {files.removed} removed"
     return text
 
 

@@ -12,7 +12,7 @@ from syncclient.dns import AskLimits, DnsServer, SerialAnswer
 from syncclient.served import Served, compare_records, compare_serials
 from syncd.content.zone.serial import serial_is_newer
 from syncd.errors import ConnectionFailed, IllegalValue
-from syncd.output import DIFFERS_STATUS, ProgressBar, print_table, say
+from syncd.output import DIFFERS_STATUS, ProgressBar, counted, print_table, say
 
 _COLUMNS = ("server", "zone", "source", "answered", "what")
 _MOST_ROWS = 1000
@@ -108,11 +108,13 @@ def _what(answer: SerialAnswer, serial: int) -> str:
 
 
 def _summary(report: Served, records: bool) -> str:
-    said = f"{report.server}: {report.zones} zones asked, {len(report.other_serials)} differ"
+    zones = counted(report.zones, "zone")
+    said = f"{report.server}: {zones} asked, {len(report.other_serials)} differ"
     if not records:
         return said
-    said += f"; {report.same_records} records the same, {len(report.differences)} RRsets differ"
+    same, other = counted(report.same_records, "record"), counted(len(report.differences), "RRset")
+    said += f"; {same} the same, {other} differ"
     if report.not_asked:
-        said += f", {report.not_asked} records of zones not served"
+        said += f", {counted(report.not_asked, 'record')} of zones not served"
     kinds = [f"{count} {kind.value}" for kind, count in sorted(report.unseen.items(), key=str)]
     return f"{said}; not provable: {'; '.join(kinds)}" if kinds else said

@@ -11,7 +11,7 @@ import click
 from syncd import __version__
 from syncd.cli.importing import import_
 from syncd.cli.options import json_option, open_store, store_option
-from syncd.output import bytes_text, print_table, say, time_text
+from syncd.output import bytes_text, counted, print_table, say, time_text
 from syncd.storeoption import warn_of_password
 from syncd.types import Role
 
@@ -134,7 +134,7 @@ def export(type_name: str, folder: Path, store_url: str, at: int | None) -> None
 
     with open_store(store_url) as store:
         count = export_objects(store, type_name, folder, at=at)
-    say(f"{count} {type_name} written to {folder}")
+    say(f"{counted(count, type_name.removesuffix('s'))} written to {folder}")
 
 
 @syncd.command()
@@ -172,8 +172,9 @@ def gc(store_url: str, keep_days: int | None, keep_commits: int | None) -> None:
             days = _KEPT_DAYS if keep_days is None else keep_days
             swept = store.collect(keep_since=int(time.time()) - days * _DAY_S)
     say(
-        f"the oldest commit is now {swept.floor}; removed {swept.commits} commits, "
-        f"{swept.versions} versions, {swept.chunks} chunks ({bytes_text(swept.chunk_bytes)})"
+        f"the oldest commit is now {swept.floor}; removed {counted(swept.commits, 'commit')}, "
+        f"{counted(swept.versions, 'version')}, {counted(swept.chunks, 'chunk')} "
+        f"({bytes_text(swept.chunk_bytes)})"
     )
 
 

@@ -11,7 +11,7 @@ from syncd.cli.options import (
     open_store,
     store_option,
 )
-from syncd.output import ProgressBar, print_table, say, warn
+from syncd.output import ProgressBar, counted, print_table, say, warn
 from syncd.storeoption import warn_of_password
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def import_zones_command(
             )
         finally:
             bar.close()
-        return _report(store, "zones", result, as_json)
+        return _report(store, "zone", result, as_json)
 
 
 @import_.command("files")
@@ -108,7 +108,7 @@ def import_files_command(
             delete_others=delete_others,
             allow_large_change=allow_large_change,
         )
-        return _report(store, "files", result, as_json)
+        return _report(store, "file", result, as_json)
 
 
 @import_.command("axfr")
@@ -160,7 +160,7 @@ def import_axfr_command(
             comment=comment,
             keep_going=keep_going,
         )
-        return _report(store, "zones", result, as_json)
+        return _report(store, "zone", result, as_json)
 
 
 @import_.command("powerdns")
@@ -201,7 +201,7 @@ def import_powerdns_command(
             delete_others=delete_others,
             allow_large_change=allow_large_change,
         )
-        return _report(store, "zones", result, as_json)
+        return _report(store, "zone", result, as_json)
 
 
 def _report(store: "Store", what: str, result: "Imported", as_json: bool) -> int:
@@ -216,7 +216,7 @@ def _report(store: "Store", what: str, result: "Imported", as_json: bool) -> int
         print_table(columns, [row], as_json=True)
     else:
         say(
-            f"{result.objects} {what} read, {result.changed} changed, {result.removed} removed, "
-            f"{len(result.failed)} failed; the store is at {token}"
+            f"{counted(result.objects, what)} read, {result.changed} changed, "
+            f"{result.removed} removed, {len(result.failed)} failed; the store is at {token}"
         )
     return _FAILED_FILES_STATUS if result.failed else 0

@@ -183,7 +183,7 @@ def test_files_are_imported_and_exported(tmp_path: Path, source: str) -> None:
     (folder / "motd").write_text("welcome\n")
     (folder / "motd").chmod(0o600)
     assert (
-        "1 files read, 1 changed" in run("syncd", "import", "files", folder, "--store", source).out
+        "1 file read, 1 changed" in run("syncd", "import", "files", folder, "--store", source).out
     )
     run("syncd", "export", "files", tmp_path / "out", "--store", source)
     assert (tmp_path / "out" / "motd").read_text() == "welcome\n"
@@ -249,7 +249,7 @@ def test_an_import_of_another_folder_does_not_empty_the_store(
     line = refused(*delete, status=9)
     assert line.startswith(f"syncd: of {count} {what}, {gone} would go, over 30%; nothing was")
     done = run(*delete, "--allow-large-change")
-    assert f"1 {what} read, " in done.out
+    assert f"1 {what.removesuffix('s')} read, " in done.out
     assert f"{gone} removed" in done.out
 
 

@@ -23,7 +23,7 @@ def test_axfr_imports_and_a_second_time_finds_nothing_new(tmp_path: Path, source
     with running_bind(tmp_path / "server", zones={"other.example.": file}) as server:
         wanted = f"other.example@127.0.0.1:{server.port}"
         first = run("syncd", "import", "axfr", wanted, "--store", source)
-        assert first.out.startswith("1 zones read, 1 changed, 0 removed, 0 failed; the store is at")
+        assert first.out.startswith("1 zone read, 1 changed, 0 removed, 0 failed; the store is at")
         again = run("syncd", "import", "axfr", wanted, "--store", source, "--json").json()
         assert (again[0]["read"], again[0]["changed"]) == (1, 0)
         missing = f"example.org@127.0.0.1:{server.port}"
@@ -52,12 +52,12 @@ def test_powerdns_is_named_on_the_command_line_or_in_a_variable(
     database.add_zone("other.example")
     database.close()
     first = run("syncd", "import", "powerdns", database.url, "--store", source)
-    assert first.out.startswith("1 zones read, 1 changed, 0 removed, 0 failed; the store is at")
+    assert first.out.startswith("1 zone read, 1 changed, 0 removed, 0 failed; the store is at")
     variables = {"SYNCD_POWERDNS": database.url}
     again = run("syncd", "import", "powerdns", "--store", source, variables=variables)
-    assert again.out.startswith("1 zones read, 0 changed")
+    assert again.out.startswith("1 zone read, 0 changed")
     gone = run("syncd", "import", "powerdns", database.url, "--delete", "--store", source)
-    assert gone.out.startswith("1 zones read, 0 changed, 3 removed")
+    assert gone.out.startswith("1 zone read, 0 changed, 3 removed")
 
 
 def test_powerdns_reports_what_it_leaves_out(tmp_path: Path, source: str) -> None:
@@ -68,7 +68,7 @@ def test_powerdns_reports_what_it_leaves_out(tmp_path: Path, source: str) -> Non
     command = ("syncd", "import", "powerdns", database.url, "--store", source)
     assert "a.bad.example. ALIAS: only PowerDNS" in refused(*command, status=5)
     done = run(*command, "--keep-going", status=5)
-    assert "1 zones read, 1 changed, 0 removed, 1 failed" in done.out
+    assert "1 zone read, 1 changed, 0 removed, 1 failed" in done.out
     assert "bad.example in sqlite:///" in done.err
 
 

@@ -85,9 +85,9 @@ def test_what_differs_is_listed(server: Serving, bind: Bind) -> None:
     assert f"{at(bind.port)}: 4 zones asked, 2 differ" in done.out
     assert "behind" in done.out
     done = run(*verify, "--zones", "*.net.", "--records", status=10)
-    assert ": 1 zones asked, 0 differ; 3 records the same, 1 RRsets differ" in done.out
+    assert ": 1 zone asked, 0 differ; 3 records the same, 1 RRset differ" in done.out
     done = run(*verify, "--zones", "2.0.192.in-addr.arpa.", "--records", "--rate", "100")
-    assert ": 1 zones asked, 0 differ; 4 records the same, 0 RRsets differ" in done.out
+    assert ": 1 zone asked, 0 differ; 4 records the same, 0 RRsets differ" in done.out
 
 
 def test_a_server_that_is_down_is_told_and_the_others_are_asked(
