@@ -1,7 +1,5 @@
 """The daemon: connections, their limit, its end."""
 
-import socket
-
 import pytest
 
 from syncd.errors import ConnectionFailed
@@ -107,25 +105,3 @@ def test_what_the_store_fails_with_ends_neither_watcher_nor_daemon(
         assert watcher.is_silent(0.6)
     source_store.remove("files", "etc/motd", author="test")
     assert watcher.line().startswith("902 commit|")
-
-
-def test_an_ipv6_peer_is_shown_in_brackets(source_store: Store) -> None:
-    if not _has_ipv6():
-        pytest.skip("this machine has no IPv6 loopback")
-    daemon = RunningDaemon(source_store)
-    daemon.host = "::1"
-    with daemon:
-        client = LineClient("::1", daemon.port)
-        client.line()
-        client.log_in("bob")
-        assert client.listing("RWHO")[0].split("|")[3] == f"[::1]:{client.port}"
-        client.close()
-
-
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
