@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from syncd import output
 from syncd.errors import StoreError
-from syncd.output import print_record, print_table, printable, run_command, say, span_text
+from syncd.output import (
+    counted,
+    print_record,
+    print_table,
+    printable,
+    run_command,
+    say,
+    span_text,
+)
 
 ROOT = Path(__file__).parents[1]
 NASTY = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202eexe.txt\u200b\x7f\udcff"
@@ -100,3 +108,8 @@ def test_a_long_cell_is_wrapped_on_a_terminal_and_cut(
 )
 def test_a_span_has_one_unit(seconds: int, shown: str) -> None:
     assert span_text(seconds) == shown
+
+
+def test_one_is_no_plural() -> None:
+    shown = [counted(count, "round trip") for count in (0, 1, 2)]
+    assert shown == ["0 round trips", "1 round trip", "2 round trips"]
