@@ -74,7 +74,7 @@ class World:
             flip=chance.choice((0.0, 0.0, 0.6)),
         )
         self.crash_share = chance.choice((0.0, 0.003, 0.02))
-        self._turns = chance.randint(2, chance.choice((8, 8, 8, 20)))
+        self._turns = chance.randint(2, chance.choice((6, 6, 6, 20)))
         self._quiet_at = 0.0
         self._scope = trio.CancelScope()
         self.network = Network(self)
