@@ -90,14 +90,19 @@ class ZonesDir:
     def _compare(self, view: View, *, ours: bool) -> None:
         """Write each zone whose file is not what it should be. What is no zone's goes, if the
         folder is `ours`."""
-        wrong = (
-            version
-            for version in view.versions(["zones"])
-            if not holds_zone(self.path / zone_file_name(version.name), version)
-        )
-        self._write_files(view, wrong)
-        if ours:
+        with opened_folder(self.path) as folder:
+            wrong = (
+                version
+                for version in view.versions(["zones"])
+                if not holds_zone(folder, zone_file_name(version.name), version)
+            )
+            self._write_files(view, wrong)
+        if ours and self._count_files() != view.totals(["zones"]).count:  # all of them are there
             self._remove_files(list(self._surplus(view)))
+
+    def _count_files(self) -> int:
+        with os.scandir(self.path) as entries:
+            return sum(entry.name.endswith(SUFFIX) for entry in entries)
 
     def _surplus(self, view: View) -> Iterator[str]:
         """Yield the files that are no zone's of the view. There may be 100,000 that are: their

@@ -106,9 +106,11 @@ class ZoneFiles:
         write_zone_file(folder, name, version, contents, flush=flush)
 
     def _missing(self, step: Step) -> Iterator[tuple[Version, Iterator[bytes]]]:
-        for version, contents in step.contents():
-            if not step.whole or not holds_zone(self.file(version.name), version):
-                yield version, contents
+        with opened_folder(self.path) as folder:
+            for version, contents in step.contents():
+                name = self.names.of_zone(version.name)
+                if not step.whole or not holds_zone(folder, name, version):
+                    yield version, contents
 
     def swap(self, step: Step) -> None:
         """Put what is staged in place, and take out what goes; the way back is in `.old`.
