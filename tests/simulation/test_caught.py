@@ -1,5 +1,5 @@
 """The proof that the simulation catches what it is for: mistakes are put back into the code, and a
-seed among the first thousand must find each.
+seed among those of a test run must find each.
 
 A mistake stays in place for all of its seeds. One that was put in place around a call would outlast
 them, as the calls of a seed that ends early never return.
@@ -28,9 +28,9 @@ from syncd.store.clock import lock_clock, read_clock
 from syncd.store.replica import ReplicaBatch
 from syncd.store.schema import clock, commit
 from tests.simulation.disk import Disks
+from tests.simulation.seeds import SEEDS
 from tests.simulation.world import Result, simulate
 
-SEEDS = 1000
 Mistake = Callable[[ExitStack], None]
 
 

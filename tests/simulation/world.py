@@ -28,7 +28,7 @@ _END_S = 3600.0
 """By then everybody must have converged, in the simulation's time."""
 _MAX_EVENTS = 60_000
 """More than any seed needs: so that what goes round in circles ends."""
-_WATCH_S = 2.0
+_WATCH_S = 4.0
 """As often as a daemon looks at its clock by itself, a sixth of all work would be to find nothing
 new."""
 
@@ -83,7 +83,7 @@ class World:
         self.model = Model(first.epoch, first.seq)
         self.source.node.crashes_left = 2
         self.followers = [
-            Follower(self, number) for number in range(chance.choice((1, 1, 1, 2, 3)))
+            Follower(self, number) for number in range(chance.choice((1, 1, 1, 1, 2, 3)))
         ]
         for follower in self.followers:
             follower.node.crashes_left = 2
