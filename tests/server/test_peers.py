@@ -36,7 +36,7 @@ class _Stream:
 def test_a_peer_is_shown_as_its_socket_tells(
     name: tuple[object, ...] | OSError, shown: str, loopback: bool
 ) -> None:
-    peer = Peer.of(_Stream(name))  # type: ignore[arg-type]
+    peer = Peer.of(_Stream(name))  # type: ignore[arg-type]  # all that is asked of it
     assert (str(peer), peer.loopback) == (shown, loopback)
 
 

@@ -5,7 +5,7 @@ rdata by `rdata.canonical_rdata`. RFC 1035 section 5, RFC 2308 section 4; where 
 as BIND.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import IO
@@ -20,7 +20,7 @@ from syncd.content.zone.lexer import (
     RecordError,
     lex_record,
 )
-from syncd.content.zone.names import is_below, key_owner, owner_key, qualify, type_order
+from syncd.content.zone.names import is_below, owner_key, qualify, type_order
 from syncd.content.zone.rdata import canonical_rdata
 from syncd.content.zone.reading_state import ReadingState
 from syncd.content.zone.ready import read_ready
@@ -348,50 +348,6 @@ class MasterFile:
 
     def _invalid(self, reason: str) -> InvalidContent:
         return InvalidContent(reason, path=self._path, line=self.state.line)
-
-
-class LastPlace(MasterFile):
-    """Reads a file once more, for the place of the last record under some keys.
-
-    The fast path does not say where it met a record. Others are looked at no further than to their
-    owner, and nothing is kept.
-    """
-
-    def __init__(self, origin: str, include: Include | None, keys: Collection[str]) -> None:
-        super().__init__(origin, include, fast=False)
-        self._keys = frozenset(keys)
-        self._owners = frozenset(map(key_owner, keys))
-        self._place: tuple[str | None, int] | None = None
-
-    def find(
-        self, reopen: Callable[[], AbstractContextManager[IO[bytes]]], path: str | None
-    ) -> tuple[str | None, int] | None:
-        """Return path and line; None if the file is not any more what it was."""
-        try:
-            with reopen() as stream:
-                self.read(stream, path)
-        except (OSError, InvalidContent):
-            return None
-        return self._place
-
-    def _record(self, owner: str | None, fields: list[str]) -> None:
-        if owner is not None:
-            self.state.owner = qualify(owner, self.state.origin)
-        if self.state.owner is not None and owner_key(self.state.owner) in self._owners:
-            self.state.default_ttl = self.state.default_ttl or 0  # what it is was said elsewhere
-            super()._record(None, fields)
-
-    def _canonical(
-        self, owner: str, ttl: int | None, number: int, fields: list[str] | tuple[str, ...]
-    ) -> tuple[str, str, int]:
-        key, line, seconds = super()._canonical(owner, ttl, number, fields)
-        if key in self._keys:
-            self._place = self._path, self.state.line
-        return key, line, seconds
-
-    def _pack(self) -> None:
-        self.state.forget()
-        self._unpacked_bytes = 0
 
 
 def _is_address(text: str) -> bool:

@@ -21,18 +21,17 @@ In these points we differ on purpose:
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import chain
 from typing import IO
 
 from syncd.content.zone.canonical import Conflict, canonical_text, check_apex
+from syncd.content.zone.last_place import LastPlace, Reopen
 from syncd.content.zone.master_file import (
     RUN_RRSETS,
     WINDOW_BYTES,
     Include,
-    LastPlace,
     MasterFile,
     warn_once_full,
 )
@@ -57,10 +56,6 @@ __all__ = [
     "read_records",
     "read_zone",
 ]
-
-
-Reopen = Callable[[], AbstractContextManager[IO[bytes]]]
-"""Opens the same file once more."""
 
 
 @dataclass

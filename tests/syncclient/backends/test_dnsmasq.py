@@ -150,7 +150,7 @@ def test_a_file_that_dnsmasq_refuses_is_found_and_only_its_zone_stays(
 ) -> None:
     write = RecordFiles.write_staged
 
-    def write_one_wrong(self: RecordFiles, step, folder, version, contents, *, flush) -> None:  # type: ignore[no-untyped-def]
+    def write_one_wrong(self: RecordFiles, step, folder, version, contents, *, flush) -> None:  # type: ignore[no-untyped-def]  # as `write`
         write(self, step, folder, version, contents, flush=flush)
         if version.name == "z7.example.":
             (self.path / ".new" / "z7.example.zone").write_text("no-such-option=1\n")
