@@ -8,8 +8,7 @@ from syncclient.replica import Path
 from tests.simulation.disk import Disks
 from tests.simulation.world import simulate
 
-SEEDS = 900
-"""As many as two processes of a slow machine run in two minutes."""
+SEEDS = 1000
 HAPPENINGS = (
     *(path.value for path in Path), "source crashed", "replica crashed", "restored",
     "restored silently", "large change refused", "import", "gc", "put_file", "put_zone", "patch",
