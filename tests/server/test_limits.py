@@ -21,10 +21,13 @@ from syncd.server.throttle import PER_ADDRESS, PER_USER
 from syncd.server.transport import AddressCount
 from syncd.store import Store
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import EPOCH, RunningDaemon, put, wait_until
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.server.transcripts import PROTOCOL
+
+pytestmark = on_every_engine
 
 NOT_COUNTED: tuple[str, ...] = ()
 

@@ -17,9 +17,12 @@ from syncd.server.tls import ServerTls, TlsSettings, vouched_names
 from syncd.store import Store
 from tests.certificates import Certificates, pin_of
 from tests.conftest import StartDaemon
+from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon, logged, wait_until
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
+
+pytestmark = on_every_engine
 
 ConnectTls = Callable[..., LineClient]
 

@@ -7,8 +7,11 @@ from syncd.server.registry import ACTIONS, VERBS
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import clock as clock_table
+from tests.databases import on_every_engine
 from tests.running import NOON, FixedClock
 from tests.server.conftest import Connect
+
+pytestmark = on_every_engine
 
 
 def test_noop_does_nothing(connect: Connect) -> None:
