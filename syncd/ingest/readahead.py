@@ -62,12 +62,15 @@ def reading_ahead(files: Sequence[MasterFile], origin: str | None) -> Iterator[R
         return
     read_end, write_end = os.pipe()
     widen(write_end)
+    # Python's hooks around a fork would print and forget a Ctrl-C; the reader never needs one.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     reader = os.fork()
     if reader == 0:
         os.close(read_end)
         _read_all(files, origin, write_end)
-    os.close(write_end)
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(write_end)
         with open(read_end, "rb") as stream:
             yield _Arrivals(stream)
     finally:
@@ -90,7 +93,6 @@ def _is_worth_it(files: Sequence[MasterFile]) -> bool:
 
 def _read_all(files: Sequence[MasterFile], origin: str | None, write_end: int) -> NoReturn:
     """Read the files and end this process; whoever is at the other end ends it sooner."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other, who ends us
     status = 1
     try:
         with open(write_end, "wb", buffering=0) as pipe:

@@ -1,6 +1,9 @@
 """A bootstrap's blocks: whole however they are cut, small state, and made once for many."""
 
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -94,11 +97,24 @@ def test_bootstraps_at_once_are_sent_blocks_that_were_made_once(
     filled: Store, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Position] = []
+    begun: list[None] = []
+    all_have_begun = threading.Event()
+    reader = SharedBlocks.reader
+
+    @contextmanager
+    def noticed(shared: SharedBlocks) -> Iterator[None]:
+        with reader(shared):
+            begun.append(None)
+            if len(begun) == len(clients):
+                all_have_begun.set()
+            yield
 
     def counted(view: View, types: list[str], position: Position, *rest: Any) -> Made:
+        assert all_have_begun.wait(60)
         made.append(position)
         return make_block(view, types, position, *rest)
 
+    monkeypatch.setattr(SharedBlocks, "reader", noticed)
     monkeypatch.setattr("syncd.server.verbs.sync_read.make_block", counted)
     clients = [connect("ns2") for _ in range(6)]
     for client in clients:
