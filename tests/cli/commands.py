@@ -15,6 +15,7 @@ from zlib import crc32
 from syncd.store import Store
 from syncd.types import Role
 from syncd.types.zone_files import zone_file_name
+from tests.cli.preloaded import PROGRAMS, Copy
 from tests.running import PASSWORD, PASSWORD_HASH, put
 from tests.store.objects import assert_sound, store_url
 
@@ -35,6 +36,9 @@ class Done:
         return json.loads(self.out)
 
 
+Process = subprocess.Popen[str] | Copy
+
+
 def start(
     *arguments: str | Path,
     stdin: Any = subprocess.DEVNULL,
@@ -47,21 +51,45 @@ def start(
 
     Without a password (None), SYNC_PASSWORD is not set.
     """
-    program, *rest = (str(argument) for argument in arguments)
     return subprocess.Popen(
-        [*within, str(BIN / program), *rest],
+        [*within, *_words(arguments)],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": str(BIN), "COLUMNS": "200"}
-        | ({} if password is None else {"SYNC_PASSWORD": password})
-        | dict(variables or {}),
+        env=_environment(variables, password),
         pass_fds=pass_fds,
     )
 
 
-def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
+def start_preloaded(
+    *arguments: str | Path,
+    reads: bool = False,
+    variables: Mapping[str, str] | None = None,
+    password: str | None = PASSWORD,
+    **how: Any,
+) -> Process:
+    """Start as `start` does, but in a copy of what has imported everything.
+
+    With an option that says `how` it is started, it is the real program.
+    """
+    if not any(how.values()) and arguments[0] in PROGRAMS:
+        return Copy(_words(arguments), _environment(variables, password), reads=reads)
+    stdin = subprocess.PIPE if reads else subprocess.DEVNULL
+    return start(*arguments, stdin=stdin, variables=variables, password=password, **how)
+
+
+def _words(arguments: Sequence[str | Path]) -> list[str]:
+    program, *rest = (str(argument) for argument in arguments)
+    return [str(BIN / program), *rest]
+
+
+def _environment(variables: Mapping[str, str] | None, password: str | None) -> dict[str, str]:
+    given = {} if password is None else {"SYNC_PASSWORD": password}
+    return {"PATH": str(BIN), "COLUMNS": "200"} | given | dict(variables or {})
+
+
+def finish(process: Process, stdin: str | None = None) -> Done:
     try:
         out, err = process.communicate(stdin, timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:
@@ -73,8 +101,7 @@ def finish(process: "subprocess.Popen[str]", stdin: str | None = None) -> Done:
 
 def run(*arguments: str | Path, status: int = 0, stdin: str | None = None, **options: Any) -> Done:
     """Run a command to its end; it must end with `status`, and never in a traceback."""
-    pipe = subprocess.DEVNULL if stdin is None else subprocess.PIPE
-    process = start(*arguments, stdin=pipe, **options)
+    process = start_preloaded(*arguments, reads=stdin is not None, **options)
     done = finish(process, stdin)
     assert "Traceback" not in done.err, done.err
     assert done.status == status, done
@@ -94,8 +121,11 @@ def refused(*arguments: str | Path, status: int, stdin: str | None = None, **opt
 class Serving:
     """`syncd serve` in a process of its own."""
 
-    def __init__(self, store: str, *options: str | Path, **settings: Any) -> None:
-        self.process = start(
+    def __init__(
+        self, store: str, *options: str | Path, preloaded: bool = True, **settings: Any
+    ) -> None:
+        begin = start_preloaded if preloaded else start
+        self.process: Process = begin(
             "syncd", "serve", "--store", store, "--port", "0", *options, **settings
         )
         assert self.process.stdout is not None

@@ -25,7 +25,7 @@ def server(source: str, certificates: Certificates) -> Iterator[Serving]:
     with Store.open(source) as store:
         put(store, "users", "carol", hash_password(SECRET), role="admin")
     options = ("--verbose", "--tls-cert", certificates.server, "--tls-listen", "127.0.0.1:0")
-    with Serving(source, *options) as serving:
+    with Serving(source, *options, preloaded=False) as serving:  # arguments are looked at
         yield serving
 
 

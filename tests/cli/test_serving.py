@@ -441,7 +441,7 @@ def test_serve_raises_a_low_limit_of_open_files(source: str) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
-        with Serving(source, "--max-sessions", "300") as serving:
+        with Serving(source, "--max-sessions", "300", preloaded=False) as serving:
             raised, _ = resource.prlimit(serving.process.pid, resource.RLIMIT_NOFILE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
