@@ -5,7 +5,7 @@ SyncError
     TooBig  IllegalValue  NotLoggedIn  NotSupported  ShuttingDown  PasswordRequired
     AlreadyLoggedIn  HigherAccessRequired  TooManySessions  Busy  BrokenOff  Frozen
     Throttled  NoSuchUser  NoSuchObject  AlreadyExists  TokenLost  MovedOn  ReadOnly
-    ViewGone  TlsRequired
+    ViewGone  TlsRequired  InternalError
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
   FileFailed              a file or folder of this machine cannot be read or written
@@ -197,6 +197,12 @@ class TlsRequired(Refused):
     exit_status = 4
 
 
+class InternalError(Refused):
+    """The server failed at it, most often because of its database; it may work again later."""
+
+    code = Code.INTERNAL_ERROR
+
+
 class StoreError(SyncError):
     """The database cannot be opened, or its content contradicts itself."""
 
@@ -288,6 +294,7 @@ _BY_CODE: dict[int, type[Refused]] = {
         TooBig, IllegalValue, NotLoggedIn, NotSupported, ShuttingDown, PasswordRequired,
         AlreadyLoggedIn, HigherAccessRequired, TooManySessions, Busy, NoSuchUser, NoSuchObject,
         AlreadyExists, TokenLost, MovedOn, ReadOnly, ViewGone, TlsRequired,
+        InternalError,
     )
 }  # fmt: skip
 

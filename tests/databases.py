@@ -21,6 +21,7 @@ from typing import ClassVar, Self
 import psycopg
 import pymysql
 import pytest
+from sqlalchemy import make_url
 
 _NOBODY = 65534
 _START_S = 60.0
@@ -81,13 +82,15 @@ class Server(ABC):
     def log_text(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
-    def _run(self, *command: str | Path) -> None:
+    def _run(self, *command: str | Path, given: bytes = b"") -> bytes:
         done = subprocess.run(
-            _unprivileged(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=_START_S, cwd=self.folder, check=False,
+            _unprivileged(*command), input=given, capture_output=True, timeout=_START_S,
+            cwd=self.folder, check=False,
         )  # fmt: skip
         if done.returncode != 0:
-            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+            said = (done.stdout + done.stderr).decode(errors="replace")
+            raise RuntimeError(f"{command[0]} failed:\n{said}")
+        return done.stdout
 
     @abstractmethod
     def url(self, database: str, *, password: str | None = None) -> str:
@@ -103,6 +106,14 @@ class Server(ABC):
     @abstractmethod
     def drop(self, database: str) -> None:
         """Drop a database, whoever is still connected to it."""
+
+    @abstractmethod
+    def dump(self, database: str) -> bytes:
+        """A backup of a database, as its operator makes one."""
+
+    @abstractmethod
+    def load(self, database: str, dump: bytes) -> None:
+        """Fill an empty database from a backup."""
 
     @abstractmethod
     def _make(self) -> None: ...
@@ -174,6 +185,16 @@ class PostgreSQL(Server):
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
+    def dump(self, database: str) -> bytes:
+        return self._run(*self._client("pg_dump", database), "--format=custom")
+
+    def load(self, database: str, dump: bytes) -> None:
+        self._run(*self._client("pg_restore", database), given=dump)
+
+    def _client(self, program: str, database: str) -> list[str | Path]:
+        where = (f"--host={self.folder}", f"--port={self.port}", f"--username={USER}")
+        return [_postgresql_bin() / program, *where, f"--dbname={database}"]
+
     @staticmethod
     def _kill(process: "subprocess.Popen[bytes]") -> None:
         process.send_signal(3)  # SIGQUIT: at once, its children too
@@ -241,6 +262,15 @@ class MariaDB(Server):
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE {database}")
 
+    def dump(self, database: str) -> bytes:
+        return self._run(*self._client("mariadb-dump"), "--hex-blob", database)
+
+    def load(self, database: str, dump: bytes) -> None:
+        self._run(*self._client("mariadb"), database, given=dump)
+
+    def _client(self, program: str) -> list[str]:
+        return [program, "--no-defaults", f"--socket={self._socket()}", "--user=root"]
+
     @staticmethod
     def _kill(process: "subprocess.Popen[bytes]") -> None:
         process.kill()
@@ -277,6 +307,25 @@ class Databases:
             self._made[path] = database
         return self.server.url(self._made[path])
 
+    def back_up(self, url: str) -> bytes:
+        """A backup of a database; nobody uses it meanwhile."""
+        database = _name_in(url)
+        return self.server.dump(database) if self.server else Path(database).read_bytes()
+
+    def restore(self, url: str, backup: bytes) -> None:
+        """Replace a database by a backup, whoever is still connected to it."""
+        database = _name_in(url)
+        if self.server is not None:
+            self.server.drop(database)
+            self.server.create(database)
+            self.server.load(database, backup)
+            return
+        fresh = Path(f"{database}-fresh")
+        fresh.write_bytes(backup)
+        for part in ("-wal", "-shm"):
+            Path(f"{database}{part}").unlink(missing_ok=True)
+        fresh.rename(database)
+
     def drop(self) -> None:
         """Drop all of them."""
         self._drop(list(self._made))
@@ -285,6 +334,13 @@ class Databases:
         for path in paths:
             if self.server is not None:
                 self.server.drop(self._made.pop(path))
+
+
+def _name_in(url: str) -> str:
+    """A database's name on its server, or its file."""
+    name = make_url(url).database
+    assert name is not None
+    return name
 
 
 _present = Databases(None)

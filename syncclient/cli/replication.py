@@ -17,7 +17,7 @@ from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
-from syncd.errors import Busy, FileFailed, StoreError, SyncError
+from syncd.errors import Busy, FileFailed, InternalError, StoreError, SyncError
 from syncd.output import ProgressBar, bytes_text, counted, print_record, say, warn
 from syncd.store import Store
 
@@ -25,7 +25,7 @@ _POLL_S = 30.0
 """How often the source is asked, even if it says nothing: a lost notice costs this much at most."""
 
 _RETRY_S = 5.0
-"""How long what this machine refused is left alone before it is tried again."""
+"""How long what this machine refused, or the source failed at, is left alone before the next try."""
 
 
 def replicate(
@@ -147,8 +147,8 @@ def follow(
 ) -> None:
     """Bring a replica to its source after every commit, until interrupted.
 
-    What this machine refuses (no room, a locked store) is told once, and tried again until it
-    works.
+    What this machine refuses (no room, a locked store), and what the source fails at, is told once,
+    and tried again until it works.
     """
     with Store.create(store_url, exist_ok=True) as store:
         _warn_of_other_source(store, str(access.address))
@@ -177,8 +177,11 @@ def follow(
             while True:
                 try:
                     token = await bring(client, verify_next)
-                    watched = types or store.clock().types or "*"
-                except (StoreError, FileFailed, Busy) as error:
+                    verify_next, told = False, ""
+                    await client.wait_for_commit(
+                        types or store.clock().types or "*", token, _POLL_S
+                    )
+                except (StoreError, FileFailed, Busy, InternalError) as error:
                     if client.turned_away:  # by the source, which may be frozen
                         raise
                     if str(error) != told:
@@ -186,9 +189,6 @@ def follow(
                         say(f"syncclient: {told}; trying again every {_RETRY_S:g} s", err=True)
                     await client.noop()  # or the source would take the session for a dead one
                     await trio.sleep(_RETRY_S)
-                else:
-                    verify_next, told = False, ""
-                    await client.wait_for_commit(watched, token, _POLL_S)
 
         with_client(access, work)
 

@@ -64,22 +64,33 @@ def test_sessions_go_on_when_the_database_is_back(
     assert watcher.line().startswith("902 commit|")
 
 
-def test_a_watching_replica_follows_again_when_its_database_is_back(
-    databases: Databases, daemon: Serving, log_in: Callable[[], LineClient], tmp_path: Path
+@pytest.mark.parametrize("whose", ["both", "the source's"])
+def test_a_watching_replica_follows_again_when_the_database_is_back(
+    databases: Databases,
+    daemon: Serving,
+    log_in: Callable[[], LineClient],
+    tmp_path: Path,
+    whose: str,
 ) -> None:
+    """Whether or not it has its own on the same server, it says once what is wrong."""
     assert databases.server is not None
-    replica = store_url(tmp_path, "replica")
+    beside = f"sqlite:///{tmp_path}/replica.db"
+    replica = store_url(tmp_path, "replica") if whose == "both" else beside
     watching = start("syncclient", "resync", daemon.url(), "--store", replica, "--watch")
     try:
         assert watching.stdout is not None
+        assert watching.stderr is not None
         assert watching.stdout.readline().startswith("bootstrap: ")
-        databases.server.stop()
-        databases.server.start()
         writer = log_in()
+        assert writer.put_bytes("SYNC files|put|b", b"now").startswith("200 ")
+        databases.server.stop()
+        assert "; trying again every 5 s" in watching.stderr.readline()
+        databases.server.start()
         wait_until(lambda: answers(writer), _LIMIT_S)
         assert writer.put_bytes("SYNC files|put|a", b"after").startswith("200 ")
         with Store.open(replica) as store:
             wait_until(lambda: content_of(store.view(), "a") == b"after", _LIMIT_S)
     finally:
         watching.terminate()
-        watching.communicate()
+        _, err = watching.communicate()
+    assert err.count("\n") <= 1, err

@@ -3,7 +3,6 @@
 Each is caught by the next resync and made good, the zones folder with it; never silently wrong.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +20,10 @@ from tests.cli.commands import (
     urls,
     zone_text,
 )
+from tests.databases import on_every_engine, present_databases
 from tests.store.objects import new_store
+
+pytestmark = on_every_engine
 
 
 @dataclass
@@ -31,11 +33,7 @@ class Pair:
     source: str
     replica: str
     out: Path
-    backup: Path
-
-    @property
-    def file(self) -> Path:
-        return Path(self.source.removeprefix("sqlite:///"))
+    backup: bytes = b""
 
     def commit(self, *names: str, serial: int) -> None:
         """Make one commit for each zone."""
@@ -43,10 +41,10 @@ class Pair:
             for name in names:
                 text = zone_text(serial, f"www 60 IN A 192.0.2.{serial}")
                 run("syncclient", "put", serving.url(), name, stdin=text)
-            serving.end()  # so that the file holds everything
+            serving.end()  # so that a file holds everything
 
     def restore(self) -> None:
-        shutil.copy(self.backup, self.file)
+        present_databases().restore(self.source, self.backup)
 
     def resync(self, *options: str) -> str:
         """Resync, check that everything is right afterwards, and return how it was done."""
@@ -71,11 +69,11 @@ class Pair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     source, replica = urls(tmp_path)
-    made = Pair(source, replica, tmp_path / "out", tmp_path / "backup.db")
+    made = Pair(source, replica, tmp_path / "out")
     with new_store(tmp_path, "source") as store:
         add_admin(store)
     made.commit("a.example.", "b.example.", serial=1)
-    shutil.copy(made.file, made.backup)
+    made.backup = present_databases().back_up(source)
     made.resync()
     return made
 
@@ -128,9 +126,7 @@ def test_a_folder_that_slept_through_a_repair_is_compared(pair: Pair) -> None:
     assert pair.resync() == "nothing to do"
 
 
-def test_a_store_restored_under_a_running_daemon_is_told_to_those_who_watch(
-    pair: Pair, tmp_path: Path
-) -> None:
+def test_a_store_restored_under_a_running_daemon_is_told_to_those_who_watch(pair: Pair) -> None:
     pair.commit("a.example.", "c.example.", serial=2)
     pair.resync()
     with Serving(pair.source) as serving:
@@ -142,11 +138,7 @@ def test_a_store_restored_under_a_running_daemon_is_told_to_those_who_watch(
         try:
             run("syncclient", "put", serving.url(), "f.example.", stdin=zone_text(1))
             assert watching.stdout.readline().startswith("delta: ")
-            fresh = tmp_path / "fresh.db"
-            shutil.copy(pair.backup, fresh)
-            for part in ("-wal", "-shm"):
-                pair.file.with_name(pair.file.name + part).unlink(missing_ok=True)
-            fresh.rename(pair.file)
+            pair.restore()
             assert watching.stdout.readline().startswith("repair: ")
         finally:
             watching.terminate()
@@ -160,7 +152,7 @@ def test_a_replica_that_is_pointed_at_another_source_becomes_its_copy_and_says_s
 ) -> None:
     with new_store(tmp_path, "other") as store:
         add_admin(store)
-    other = Pair(urls(tmp_path, ("other",))[0], pair.replica, pair.out, pair.backup)
+    other = Pair(urls(tmp_path, ("other",))[0], pair.replica, pair.out)
     other.commit("a.example.", "z.example.", serial=9)
     with Serving(other.source) as serving:
         options = ("--store", pair.replica, "--zones-dir", pair.out)
@@ -191,7 +183,7 @@ def test_a_daemon_that_serves_a_replica_tells_its_own_replicas_of_a_new_history(
     pair: Pair, tmp_path: Path
 ) -> None:
     """A replica of a replica: what the first repairs, the second does."""
-    second = Pair(pair.replica, urls(tmp_path, ("second",))[0], tmp_path / "out2", pair.backup)
+    second = Pair(pair.replica, urls(tmp_path, ("second",))[0], tmp_path / "out2")
     pair.commit("a.example.", "c.example.", serial=2)
     pair.resync()
     second.resync()
