@@ -25,7 +25,7 @@ _POLL_S = 30.0
 """How often the source is asked, even if it says nothing: a lost notice costs this much at most."""
 
 _RETRY_S = 5.0
-"""How long what this machine refused, or the source failed at, is left alone before the next try."""
+"""How long what this machine refused, or the source failed at, is left alone."""
 
 
 def replicate(

@@ -1,12 +1,13 @@
 """Damage that leaves the tally right: found by hashing everything, and fetched again."""
 
 import random
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, delete, func, select, update
 
+from syncd.store.schema import chunk, clock, commit, version
 from tests.cli.commands import (
     Proxy,
     Serving,
@@ -17,35 +18,57 @@ from tests.cli.commands import (
     start,
     urls,
 )
+from tests.databases import on_every_engine
 from tests.faults.sources import write_zones
+from tests.store.objects import past_the_store
 
-Damage = Callable[[sqlite3.Connection], object]
+pytestmark = on_every_engine
+
+Damage = Callable[[Connection], object]
 
 
-def flip_a_bit_of_every_chunk(connection: sqlite3.Connection) -> None:
-    rows = connection.execute("SELECT digest, body FROM chunk").fetchall()
-    for digest, body in rows:
+def set_body(connection: Connection, digest: bytes, body: bytes) -> None:
+    connection.execute(update(chunk).where(chunk.c.digest == digest).values(body=body))
+
+
+def some_chunks(connection: Connection) -> list[tuple[bytes, bytes]]:
+    """Digests and bodies, in no order that means anything."""
+    rows = connection.execute(select(chunk.c.digest, chunk.c.body).order_by(chunk.c.digest))
+    return [(digest, body) for digest, body in rows]
+
+
+def flip_a_bit_of_every_chunk(connection: Connection) -> None:
+    for digest, body in some_chunks(connection):
         at = random.Random(digest).randrange(len(body))
-        rotten = body[:at] + bytes([body[at] ^ 4]) + body[at + 1 :]
-        connection.execute("UPDATE chunk SET body = ? WHERE digest = ?", (rotten, digest))
+        set_body(connection, digest, body[:at] + bytes([body[at] ^ 4]) + body[at + 1 :])
 
 
-def exchange_two_chunks(connection: sqlite3.Connection) -> None:
-    (one, first), (two, second) = connection.execute("SELECT digest, body FROM chunk LIMIT 2")
-    connection.execute("UPDATE chunk SET body = ? WHERE digest = ?", (second, one))
-    connection.execute("UPDATE chunk SET body = ? WHERE digest = ?", (first, two))
+def exchange_two_chunks(connection: Connection) -> None:
+    (one, first), (two, second) = some_chunks(connection)[:2]
+    set_body(connection, one, second)
+    set_body(connection, two, first)
 
 
+def remove_a_third(connection: Connection) -> None:
+    for digest, _ in some_chunks(connection)[::3]:
+        connection.execute(delete(chunk).where(chunk.c.digest == digest))
+
+
+def empty_one(connection: Connection) -> None:
+    set_body(connection, some_chunks(connection)[7][0], bytes(9))
+
+
+every, of = update(version), version.c
 DAMAGES: dict[str, Damage] = {
     "rotten": flip_a_bit_of_every_chunk,
     "exchanged": exchange_two_chunks,
-    "missing": lambda c: c.execute("DELETE FROM chunk WHERE rowid % 3 = 0"),
-    "size": lambda c: c.execute("UPDATE version SET size = size + 1"),
-    "crc32": lambda c: c.execute("UPDATE version SET crc32 = crc32 + 1 WHERE type = 'zones'"),
-    "chunks": lambda c: c.execute("UPDATE version SET chunks = substr(chunks, 33)"),
-    "future": lambda c: c.execute("UPDATE version SET seq = seq + 100"),
-    "closed": lambda c: c.execute("UPDATE version SET until = seq + 1 WHERE name = 'example.net.'"),
-    "commits": lambda c: c.execute('DELETE FROM "commit"'),
+    "missing": remove_a_third,
+    "size": lambda c: c.execute(every.values(size=of.size + 1)),
+    "crc32": lambda c: c.execute(every.where(of.type == "zones").values(crc32=of.crc32 + 1)),
+    "chunks": lambda c: c.execute(every.values(chunks=func.substr(of.chunks, 33))),
+    "future": lambda c: c.execute(every.values(seq=of.seq + 100)),
+    "closed": lambda c: c.execute(every.where(of.name == "example.net.").values(until=of.seq + 1)),
+    "commits": lambda c: c.execute(delete(commit)),
 }
 
 
@@ -62,9 +85,8 @@ def test_damage_is_found_and_fetched_again(
     options = ("--store", replica, "--zones-dir", tmp_path / "out")
     with Serving(source) as serving:
         run("syncclient", "bootstrap", serving.url(), *options)
-        with sqlite3.connect(tmp_path / "replica.db") as connection:
+        with past_the_store(replica) as connection:
             DAMAGES[name](connection)
-        connection.close()
         run("syncd", "fsck", "--store", replica, status=8)
         if name != "commits":
             done = run("syncclient", "verify", serving.url(), "--store", replica, status=10)
@@ -82,9 +104,8 @@ def test_only_what_is_damaged_is_fetched(
     run("syncd", "import", "zones", zones, "--store", source)
     with Serving(source) as serving:
         whole = run("syncclient", "bootstrap", serving.url(), "--store", replica, "--json").json()
-        with sqlite3.connect(tmp_path / "replica.db") as connection:
-            connection.execute("UPDATE chunk SET body = zeroblob(9) WHERE rowid = 7")
-        connection.close()
+        with past_the_store(replica) as connection:
+            empty_one(connection)
         command = ("syncclient", "resync", serving.url(), "--store", replica, "--json")
         done = run(*command, "--verify").json()
         assert (done["path"], done["changed"]) == ("repair", 1)
@@ -99,9 +120,8 @@ def test_a_rotten_chunk_that_a_change_meets_is_fetched_without_being_asked_to(
     run("syncd", "import", "zones", zones, "--store", source)
     with Serving(source) as serving:
         run("syncclient", "bootstrap", serving.url(), "--store", replica)
-        with sqlite3.connect(tmp_path / "replica.db") as connection:
+        with past_the_store(replica) as connection:
             flip_a_bit_of_every_chunk(connection)
-        connection.close()
         (tmp_path / "patch").write_text("+new.example.com. 300 IN A 192.0.2.9\n")
         patch = ("syncclient", "patch", serving.url(), "example.com", "--file", tmp_path / "patch")
         run(*patch)
@@ -110,16 +130,13 @@ def test_a_rotten_chunk_that_a_change_meets_is_fetched_without_being_asked_to(
     assert_replicates(replica, source)
 
 
-def test_a_floor_above_the_last_commit_is_told_of_by_every_command(
-    tmp_path: Path, source: str
-) -> None:
+def test_a_floor_above_the_last_commit_is_told_of_by_every_command(source: str) -> None:
     """Looking for a view that is held would never end."""
-    with Serving(source) as serving, sqlite3.connect(tmp_path / "source.db") as connection:
-        connection.execute("UPDATE clock SET floor = seq + 1")
-        connection.commit()
+    with Serving(source) as serving:
+        with past_the_store(source) as connection:
+            connection.execute(update(clock).values(floor=clock.c.seq + 1))
         said = refused("syncclient", "verify", serving.url(), status=6)
         assert "510 the store is damaged: its floor" in said
-    connection.close()
     assert "`syncd fsck`" in refused("syncd", "user", "list", "--store", source, status=8)
     done = run("syncd", "fsck", "--store", source, status=8)
     assert "above its commit" in done.out

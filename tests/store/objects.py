@@ -1,12 +1,13 @@
 """What the tests put into stores, and how they look at what is in them."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Pool, event
+from sqlalchemy import Connection, NullPool, Pool, create_engine, event
 
 from syncd.content.tokens import Token
 from syncd.store import Store, View
@@ -47,6 +48,14 @@ def store_url(folder: Path, name: str = "store") -> str:
 
 def new_store(folder: Path, name: str = "store") -> Store:
     return Store.create(store_url(folder, name))
+
+
+@contextmanager
+def past_the_store(url: str) -> Iterator[Connection]:
+    """A transaction of somebody else's, who changes what is in a database or keeps it locked."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
 
 
 def prepared(name: str, *chunks: bytes, mode: int = MODE, mtime: int | None = None) -> Prepared:
