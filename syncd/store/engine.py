@@ -26,9 +26,8 @@ from syncd.store.schema import metadata
 from syncd.store.servers import (
     LOCK_TIMEOUT_S,
     check_server,
-    engine_arguments,
+    open_server,
     schema_lock,
-    set_up_server,
 )
 from syncd.store.sqlite_file import watch_file
 from syncd.store.url import not_taken, parse_url, shown_url
@@ -85,10 +84,16 @@ def open_engine(url: str, *, create: bool) -> Engine:
             watch_file(engine, file, shown)
     else:
         try:
-            engine = create_engine(parsed, **engine_arguments(parsed))
+            engine = open_server(
+                parsed,
+                f"store {shown}",
+                pool_pre_ping=True,  # a database that was restarted is found again
+                pool_size=_KEPT_CONNECTIONS,
+                max_overflow=-1,  # whoever starts threads limits them
+                pool_use_lifo=True,
+            )
         except ValueError:
             raise StoreError(not_taken(f"store {shown}")) from None
-        set_up_server(engine)
     _name_failures(engine, shown)
     try:
         if not _is_up_to_date(engine, shown):

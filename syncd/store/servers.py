@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from syncd.errors import Busy, StoreError
 from syncd.store.copying import set_up_copying
 
 LOCK_TIMEOUT_S = 60
 """How long a writer waits for another: an import's last transaction may take some seconds."""
+_LOCK_OPTION = "timeout"
+"""Of a URL, which says otherwise; it is SQLite's name for it."""
 _STATEMENT_TIMEOUT_S = 900
 """gc of some ten million chunks takes minutes; nothing takes longer."""
 _IDLE_TRANSACTION_S = 600
@@ -31,7 +33,6 @@ _SCHEMA_LOCK = 0x73796E636474
 """Of PostgreSQL's advisory locks, that of a store's tables: `syncdt`."""
 
 _POSTGRESQL_SETTINGS = (
-    f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'; "
     f"SET statement_timeout = '{_STATEMENT_TIMEOUT_S}s'; "
     f"SET idle_in_transaction_session_timeout = '{_IDLE_TRANSACTION_S}s'; "
     "SET client_min_messages = error"
@@ -48,48 +49,50 @@ _POSTGRESQL_ARGUMENTS = {
 
 _MARIADB_SETTINGS = (
     "SET SESSION tx_isolation = 'REPEATABLE-READ', sql_mode = 'TRADITIONAL', "
-    f"innodb_lock_wait_timeout = {LOCK_TIMEOUT_S}, lock_wait_timeout = {LOCK_TIMEOUT_S}, "
     f"max_statement_time = {_STATEMENT_TIMEOUT_S}, "
     f"idle_transaction_timeout = {_IDLE_TRANSACTION_S}"
 )
 _MARIADB_ARGUMENTS = {
     "charset": "utf8mb4",
-    "init_command": _MARIADB_SETTINGS,
     "connect_timeout": _CONNECT_TIMEOUT_S,
     "read_timeout": _STATEMENT_TIMEOUT_S + _SILENCE_S,
     "write_timeout": _SILENCE_S,
 }
 
 
-def engine_arguments(url: URL) -> dict[str, Any]:
-    """Return what `create_engine` gets beside the URL; what the URL says itself goes first."""
-    arguments: Mapping[str, object] = (
-        _POSTGRESQL_ARGUMENTS if is_postgresql(url) else _MARIADB_ARGUMENTS
+def open_server(url: URL, what: str, **pool: Any) -> Engine:
+    """Return an engine that connects, and begins transactions, as the top of this file says.
+
+    What the URL says itself goes first. `what` it is goes into messages, `pool` to SQLAlchemy.
+    Raises StoreError, and ValueError for what a driver does not take.
+    """
+    lock_s = _lock_timeout_s(url, what)
+    postgresql = url.get_backend_name() == "postgresql"
+    arguments: Mapping[str, object] = _POSTGRESQL_ARGUMENTS if postgresql else _MARIADB_ARGUMENTS
+    engine = create_engine(
+        url.difference_update_query([_LOCK_OPTION]),
+        connect_args={name: arguments[name] for name in arguments if name not in url.query},
+        hide_parameters=True,  # they may be password hashes
+        **pool,
     )
-    return {
-        "connect_args": {name: arguments[name] for name in arguments if name not in url.query},
-        "hide_parameters": True,  # they may be password hashes
-        "pool_pre_ping": True,  # a database that was restarted is found again
-        "pool_size": 10,
-        "max_overflow": -1,  # whoever starts threads limits them
-        "pool_use_lifo": True,
-    }
-
-
-def is_postgresql(url: URL) -> bool:
-    """Say which of the two it is."""
-    return url.get_backend_name() == "postgresql"
-
-
-def set_up_server(engine: Engine) -> None:
-    """Have connections set up, and transactions begin, as the top of this file says."""
-    if is_postgresql(engine.url):
-        _set_up_postgresql(engine)
+    if postgresql:
+        _set_up_postgresql(engine, lock_s)
     else:
-        _set_up_mariadb(engine)
+        _set_up_mariadb(engine, lock_s)
+    return engine
 
 
-def _set_up_postgresql(engine: Engine) -> None:
+def _lock_timeout_s(url: URL, what: str) -> int:
+    text = url.query.get(_LOCK_OPTION, str(LOCK_TIMEOUT_S))
+    if isinstance(text, str) and text.isdecimal() and 0 < int(text) <= _STATEMENT_TIMEOUT_S:
+        return int(text)
+    raise StoreError(
+        f"{what}: {_LOCK_OPTION} is how many seconds to wait for whoever keeps it locked, "
+        f"1 to {_STATEMENT_TIMEOUT_S}"
+    )
+
+
+def _set_up_postgresql(engine: Engine, lock_s: int) -> None:
     from psycopg import Connection as Driver
     from psycopg import Cursor, IsolationLevel
     from psycopg.pq import Format
@@ -105,7 +108,7 @@ def _set_up_postgresql(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: "Driver[Any]", record: Any) -> None:
-        connection.execute(_POSTGRESQL_SETTINGS)
+        connection.execute(f"SET lock_timeout = '{lock_s}s'; {_POSTGRESQL_SETTINGS}".encode())
         connection.commit()
         connection.cursor_factory = BinaryCursor
 
@@ -121,7 +124,13 @@ def _set_up_postgresql(engine: Engine) -> None:
             driver.read_only = not writes
 
 
-def _set_up_mariadb(engine: Engine) -> None:
+def _set_up_mariadb(engine: Engine, lock_s: int) -> None:
+    locks = f"innodb_lock_wait_timeout = {lock_s}, lock_wait_timeout = {lock_s}"
+
+    @event.listens_for(engine, "do_connect")
+    def set_up(dialect: Any, record: Any, positional: Any, named: dict[str, Any]) -> None:
+        named.setdefault("init_command", f"{_MARIADB_SETTINGS}, {locks}")
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         writes = _writes(connection)

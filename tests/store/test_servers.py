@@ -68,19 +68,18 @@ def test_a_server_that_is_away_is_said_to_be_and_found_again(
 def test_a_writer_that_waits_too_long_for_another_is_told_to_try_again(
     tmp_path: Path, store: Store
 ) -> None:
-    shorter = {
-        "postgresql": "SET SESSION lock_timeout = '200ms'",
-        "mariadb": "SET SESSION innodb_lock_wait_timeout = 1",
-    }[store.engine.dialect.name]
-    with Store.open(store_url(tmp_path)) as other:
-        with store.engine.execution_options(**WRITE).connect() as connection:
-            connection.exec_driver_sql(shorter)
-            connection.commit()
-        with other.engine.execution_options(**WRITE).begin() as connection:
+    with Store.open(f"{store_url(tmp_path)}&timeout=1") as impatient:
+        with store.engine.execution_options(**WRITE).begin() as connection:
             lock_clock(connection)
             with pytest.raises(Busy, match="another process keeps it locked; nothing was changed"):
-                put(store, "a", b"x")
-        put(store, "a", b"x")
+                put(impatient, "a", b"x")
+        put(impatient, "a", b"x")
+
+
+@pytest.mark.parametrize("value", ["0", "soon", "-1", "1.5", "901", "1&timeout=2"])
+def test_how_long_to_wait_is_a_number_of_seconds(tmp_path: Path, store: Store, value: str) -> None:
+    with pytest.raises(StoreError, match=r"timeout is how many seconds to wait .*, 1 to 900"):
+        Store.open(f"{store_url(tmp_path)}&timeout={value}")
 
 
 def test_a_write_that_the_database_breaks_off_is_made_again(tmp_path: Path, store: Store) -> None:

@@ -31,7 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from syncclient.backends.step import Stage
 from syncd.errors import ConfigError, ServerFailed, SyncError
-from syncd.store.servers import LOCK_TIMEOUT_S, engine_arguments, set_up_server
+from syncd.store.servers import LOCK_TIMEOUT_S, open_server
 from syncd.store.url import parse_url, shown_url
 
 _WRITE = {"syncd_write": True}
@@ -139,14 +139,14 @@ class Database:
 
     def __init__(self, url: str, password: str | None = None) -> None:
         """Raises ConfigError for a URL that cannot be used; it is not connected to yet."""
+        self.shown = shown_url(url)
         try:
             parsed = parse_url(url, what="database")
+            if password is not None:
+                parsed = parsed.set(password=password)
+            self._engine = _open(parsed, f"database {self.shown}")
         except SyncError as error:
             raise ConfigError(f"[powerdns] {error}") from None
-        if password is not None:
-            parsed = parsed.set(password=password)
-        self.shown = shown_url(url)
-        self._engine = _open(parsed)
 
     @contextmanager
     def reading(self, stage: Stage) -> Iterator[Connection]:
@@ -192,14 +192,9 @@ def scratch_engine(file: Path) -> Engine:
     return engine
 
 
-def _open(url: URL) -> Engine:
+def _open(url: URL, what: str) -> Engine:
     if url.get_backend_name() != "sqlite":
-        arguments = engine_arguments(url)["connect_args"]
-        engine = create_engine(
-            url, connect_args=arguments, hide_parameters=True, poolclass=NullPool
-        )
-        set_up_server(engine)
-        return engine
+        return open_server(url, what, poolclass=NullPool)
     file = Path(url.database or "")
     engine = create_engine(
         url,
