@@ -41,6 +41,7 @@ class Server(ABC):
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix=f"syncd-{self.name}-"))
+        self.folder.chmod(0o711)  # programs of other users come to its socket
         if os.geteuid() == 0:
             os.chown(self.folder, _NOBODY, _NOBODY)
         try:

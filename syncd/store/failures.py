@@ -4,7 +4,9 @@ Nothing is half done after any of these: a transaction that fails leaves the sto
 before it.
 """
 
-from syncd.errors import BrokenOff, Busy, StoreError, SyncError
+import errno
+
+from syncd.errors import BrokenOff, Busy, StoreError, SyncError, file_failure
 
 _LOCKED = frozenset({"55P03", 1205, "SQLITE_BUSY", "SQLITE_LOCKED"})
 """PostgreSQL's SQLSTATE, MariaDB's number or SQLite's name: a lock was not to be had in time."""
@@ -13,16 +15,20 @@ _TOO_LONG = frozenset({"57014", 1969})
 _BROKEN_OFF = frozenset({"40001", "40P01", 1213, 1020})
 """A transaction was ended in favour of another: serialisation failure, deadlock."""
 
-_ADVICE = {
+_NO_SOCKET = "connection is bad: no error details available"
+"""What PostgreSQL's library says where it cannot even make one."""
+
+_ADVICE: dict[str | int | None, str] = {
     "SQLITE_FULL": "make room on its file system, then repeat; the store is as it was",
     "SQLITE_IOERR": "look at the disk (room, quota, errors in the system's log), then repeat; the "
     "store is as it was",
     "SQLITE_READONLY": "make the file and its folder writable for this user, then repeat",
     "SQLITE_CANTOPEN": "see that the folder is there and writable, and that file descriptors are "
     "left (ulimit -n)",
+    _NO_SOCKET: "see that the server runs, and that file descriptors are left (ulimit -n)",
     "SQLITE_CORRUPT": "run `syncd fsck`; put a backup in its place, or bootstrap a replica anew",
 }
-"""By the name of SQLite's error code."""
+"""By the name of SQLite's error code, or a reason."""
 
 
 def failure_of(shown: str, error: BaseException | None) -> SyncError:
@@ -45,8 +51,11 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
             f"store {shown}: the database preferred another transaction; nothing was changed, "
             "try again"
         )
-    advice = f"; {_ADVICE[number]}" if number in _ADVICE else ""
-    return StoreError(f"store {shown}: {reason}{advice}")
+    system = getattr(error, "original_exception", None)  # PyMySQL's, where it has one
+    if isinstance(system, OSError) and system.errno in (errno.EMFILE, errno.ENFILE):
+        reason = str(file_failure(system))
+    advice = _ADVICE.get(number) or _ADVICE.get(reason)
+    return StoreError(f"store {shown}: {reason}" + (f"; {advice}" if advice else ""))
 
 
 def _read(error: BaseException | None) -> tuple[str | int | None, str]:

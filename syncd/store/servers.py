@@ -93,21 +93,18 @@ def _lock_timeout_s(url: URL, what: str) -> int:
 
 
 def _set_up_postgresql(engine: Engine, lock_s: int) -> None:
-    from psycopg import Connection as Driver
-    from psycopg import Cursor, IsolationLevel
-    from psycopg.pq import Format
+    from psycopg import IsolationLevel
+
+    from syncd.store.postgresql import BinaryCursor, DriverConnection
 
     set_up_copying(engine)
 
-    class BinaryCursor(Cursor[Any]):
-        """Octets come as such, and not as twice as many hexadecimal digits."""
-
-        def __init__(self, connection: Any, **options: Any) -> None:
-            super().__init__(connection, **options)
-            self.format = Format.BINARY
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, words: Any, named: Any) -> DriverConnection:
+        return DriverConnection.connect(*words, **named)
 
     @event.listens_for(engine, "connect")
-    def set_up(connection: "Driver[Any]", record: Any) -> None:
+    def set_up(connection: DriverConnection, record: Any) -> None:
         connection.execute(f"SET lock_timeout = '{lock_s}s'; {_POSTGRESQL_SETTINGS}".encode())
         connection.commit()
         connection.cursor_factory = BinaryCursor
@@ -117,7 +114,7 @@ def _set_up_postgresql(engine: Engine, lock_s: int) -> None:
         writes = _writes(connection)
         if writes is None:
             return
-        driver = cast("Driver[Any]", connection.connection.driver_connection)
+        driver = cast(DriverConnection, connection.connection.driver_connection)
         if driver.read_only is not (not writes):
             level = IsolationLevel.READ_COMMITTED if writes else IsolationLevel.REPEATABLE_READ
             driver.isolation_level = level

@@ -7,21 +7,24 @@ and ends with a context.
 import re
 import resource
 import shutil
-import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sqlalchemy import make_url, update
+
 from syncd.store import Store
+from syncd.store.schema import clock
 from tests.cli.commands import Serving, assert_folder_holds, run, start, zone_text
 from tests.faults.disks import SmallDisk
 from tests.faults.sources import token_of
 from tests.running import put, wait_until
+from tests.store.objects import past_the_store, store_url
 
 PROGRAMS = ("resync --watch", "follow")
 _NAMES = ("example.com.", "example.net.")
@@ -37,8 +40,8 @@ _WITHOUT_RIGHTS = [shutil.which("setpriv") or "setpriv", "--bounding-set=-all", 
 
 @dataclass
 class Replica:
-    """One that is kept in step with `serving`, which has the store `source`; its own store lies in
-    `data`, the rest on `disk`."""
+    """One that is kept in step with `serving`, which has the store `source`; its own `database` is
+    in `data`, unless it is on a server, the rest on `disk`."""
 
     serving: Serving
     source: str
@@ -46,8 +49,14 @@ class Replica:
     disk: SmallDisk
 
     @property
+    def database(self) -> str:
+        return store_url(self.data, "replica")
+
+    @property
     def store(self) -> str:
-        return f"sqlite:///{self.data}/replica.db?timeout={_WAIT_FOR_LOCK_S}"
+        """Its URL as the programs are given it."""
+        url = make_url(self.database).update_query_dict({"timeout": str(_WAIT_FOR_LOCK_S)})
+        return url.render_as_string(hide_password=False)
 
     @property
     def within(self) -> list[str]:
@@ -180,10 +189,8 @@ def out_of_descriptors(pid: int, spare: int) -> Iterator[None]:
 
 
 @contextmanager
-def locked(store: str) -> Iterator[None]:
+def locked(database: str) -> Iterator[None]:
     """Keep a database locked, as a process that hangs in a transaction does."""
-    path = store.removeprefix("sqlite:///").partition("?")[0]
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
+    with past_the_store(database) as connection:
+        connection.execute(update(clock).values(swept=clock.c.swept))
         yield
-        connection.execute("ROLLBACK")

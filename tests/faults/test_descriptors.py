@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 
 from tests.cli.commands import Serving, run
+from tests.databases import on_every_engine
+
+pytestmark = on_every_engine
 
 SPARE = 2
 """Enough for one client at a time."""

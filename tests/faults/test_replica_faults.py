@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Serving, finish, refused, run, start
+from tests.databases import SERVERS, on_every_engine
 from tests.faults.disks import SmallDisk
 from tests.faults.replicas import (
     PROGRAMS,
@@ -45,12 +46,19 @@ FAULTS = {
     ),
     "zones full": Fault(lambda replica: full(replica.disk), "No space left on device; make room"),
     "store locked": Fault(
-        lambda replica: locked(replica.store), "another process keeps it locked", 6
+        lambda replica: locked(replica.database), "another process keeps it locked", 6
     ),
 }
 
 
-@pytest.fixture(params=FAULTS)
+on_every_database = pytest.mark.parametrize(
+    ("fault", "databases"),
+    [*((name, "sqlite") for name in FAULTS), *(("store locked", server) for server in SERVERS)],
+    indirect=True,
+)
+
+
+@pytest.fixture
 def fault(request: pytest.FixtureRequest) -> Fault:
     return FAULTS[request.param]
 
@@ -64,6 +72,7 @@ def replica(source: str, mounted: SmallDisk, tmp_path: Path) -> Iterator[Replica
         yield made
 
 
+@on_every_database
 def test_a_single_run_says_what_is_wrong_and_the_next_is_in_step(
     replica: Replica, fault: Fault
 ) -> None:
@@ -77,6 +86,7 @@ def test_a_single_run_says_what_is_wrong_and_the_next_is_in_step(
     replica.assert_in_step()
 
 
+@on_every_database
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_runs_for_long_outlives_it_and_says_so_once(
     replica: Replica, fault: Fault, program: str
@@ -107,6 +117,7 @@ def test_an_agent_whose_zones_folder_was_never_writable_says_so(replica: Replica
         replica.assert_in_step()
 
 
+@on_every_engine
 def test_a_single_run_that_lacks_descriptors_says_so_and_the_next_is_in_step(
     replica: Replica,
 ) -> None:
@@ -124,6 +135,7 @@ def test_a_single_run_that_lacks_descriptors_says_so_and_the_next_is_in_step(
     replica.assert_in_step()
 
 
+@on_every_engine
 @pytest.mark.parametrize("spare", [0, 1, 2])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_what_runs_for_long_outlives_a_lack_of_descriptors(
@@ -142,6 +154,7 @@ def test_what_runs_for_long_outlives_a_lack_of_descriptors(
     replica.assert_in_step()
 
 
+@on_every_engine
 @pytest.mark.parametrize("spare", [0, 1, 4])
 def test_an_agent_that_lacks_descriptors_begins_once_it_has_them(
     replica: Replica, source: str, spare: int
