@@ -67,6 +67,7 @@ def test_it_follows_until_it_is_told_to_stop(config: Path, source: str, tmp_path
     assert PASSWORD not in done.err
 
 
+@on_every_engine
 def test_it_ends_the_same_however_often_it_is_told(config: Path, tmp_path: Path) -> None:
     with following(config) as process:
         come((tmp_path / "agent" / "active.json").exists)
@@ -79,6 +80,7 @@ def test_it_ends_the_same_however_often_it_is_told(config: Path, tmp_path: Path)
     assert done.err.splitlines()[-1].endswith("INFO stopped")
 
 
+@on_every_engine
 def test_two_agents_do_not_use_one_folder(config: Path, tmp_path: Path) -> None:
     with following(config) as process:
         come((tmp_path / "agent" / "active.json").exists)
@@ -88,6 +90,7 @@ def test_two_agents_do_not_use_one_folder(config: Path, tmp_path: Path) -> None:
         assert finish(process).status == 0
 
 
+@on_every_engine
 def test_a_changed_configuration_is_taken_with_sighup_and_a_broken_one_is_not(
     config: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +113,7 @@ def test_a_changed_configuration_is_taken_with_sighup_and_a_broken_one_is_not(
         assert finish(process).status == 0
 
 
+@on_every_engine
 def test_systemd_is_told_when_the_zones_are_served(config: Path, tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:

@@ -31,6 +31,7 @@ def test_axfr_imports_and_a_second_time_finds_nothing_new(tmp_path: Path, source
         assert said.startswith(f"syncd: example.org.@127.0.0.1:{server.port}: the server ")
 
 
+@on_every_engine
 def test_axfr_says_what_is_wrong_with_its_arguments(tmp_path: Path, source: str) -> None:
     command = ("syncd", "import", "axfr")
     store = ("--store", source)
@@ -60,6 +61,7 @@ def test_powerdns_is_named_on_the_command_line_or_in_a_variable(
     assert gone.out.startswith("1 zone read, 0 changed, 3 removed")
 
 
+@on_every_engine
 def test_powerdns_reports_what_it_leaves_out(tmp_path: Path, source: str) -> None:
     database = PowerDnsDatabase(f"sqlite:///{tmp_path}/pdns.db")
     database.add_zone("bad.example", [("a.bad.example", "ALIAS", "b.example")])
@@ -122,6 +124,7 @@ def test_a_watched_folder_is_served_as_it_changes(tmp_path: Path, source: str) -
     )
 
 
+@on_every_engine
 def test_a_folder_that_is_not_there_is_logged_once_and_taken_when_it_comes(
     tmp_path: Path, source: str
 ) -> None:
@@ -147,6 +150,7 @@ def test_serve_prints_the_section_of_the_folder() -> None:
     assert "\n[ingest.folder]\n" in run("syncd", "serve", "--print-config").out
 
 
+@on_every_engine
 @pytest.mark.parametrize(("count", "shown"), [(3, False), (250, True)])
 def test_an_import_that_takes_long_says_on_a_terminal_how_far_it_is(
     tmp_path: Path, source: str, count: int, shown: bool

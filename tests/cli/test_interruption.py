@@ -135,6 +135,7 @@ def client_through(
     return process, proxy
 
 
+@on_every_engine
 @pytest.mark.parametrize("share", [0.01, 0.4, 0.95])
 def test_ctrl_c_in_a_bootstrap_ends_it_without_a_trace_and_the_next_goes_on(
     tmp_path: Path, source: str, serving: Serving, share: float
@@ -154,6 +155,7 @@ def test_ctrl_c_in_a_bootstrap_ends_it_without_a_trace_and_the_next_goes_on(
     end_right(serving, tmp_path, source)
 
 
+@on_every_engine
 @pytest.mark.parametrize("share", [0.0005, 0.2, 0.5, 0.8, 0.999])
 def test_a_bootstrap_that_is_killed_while_it_receives_is_made_good(
     tmp_path: Path, source: str, serving: Serving, share: float
@@ -177,6 +179,7 @@ def test_a_resync_that_is_killed_while_it_receives_is_made_good(
     end_right(serving, tmp_path, source)
 
 
+@on_every_engine
 @pytest.mark.parametrize("seed", range(6))
 def test_a_client_that_is_killed_at_any_time_is_made_good(
     tmp_path: Path, source: str, serving: Serving, made: Path, seed: int
@@ -223,6 +226,7 @@ def test_an_import_that_is_killed_leaves_all_or_nothing_and_can_be_repeated(
         assert fingerprint_of(store) == after
 
 
+@on_every_engine
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("delay_s", [0.0, 0.02])
 def test_a_server_that_is_killed_during_a_put_has_the_old_or_the_new(
@@ -255,6 +259,7 @@ def test_a_server_that_is_killed_during_a_put_has_the_old_or_the_new(
         assert content_of(store.view(), "large") == new
 
 
+@on_every_engine
 def test_clients_that_bootstrap_while_a_writer_commits_end_at_views_that_there_were(
     tmp_path: Path, source: str, serving: Serving
 ) -> None:

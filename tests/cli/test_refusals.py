@@ -13,11 +13,13 @@ from tests.cli.commands import (
     refused,
     run,
 )
+from tests.databases import on_every_engine
 from tests.store.objects import store_url
 
 NOWHERE = "syncd://root@127.0.0.1:1"
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
@@ -80,6 +82,7 @@ def test_wrong_arguments_end_in_one_line_that_says_what_is_wrong(
     assert says.format(folder=tmp_path) in refused(*filled, status=status, stdin="")
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
@@ -115,11 +118,13 @@ def test_what_the_server_refuses_ends_in_one_line(
     assert says in refused("syncclient", *filled, status=status, stdin="")
 
 
+@on_every_engine
 def test_a_port_that_is_taken_is_named(source: str, server: Serving) -> None:
     line = refused("syncd", "serve", "--store", source, "--port", str(server.port), status=3)
     assert line.startswith(f"syncd: cannot listen on 127.0.0.1:{server.port}: ")
 
 
+@on_every_engine
 def test_a_zones_folder_that_is_no_folder_is_named(tmp_path: Path, server: Serving) -> None:
     (tmp_path / "file").write_text("x")
     line = refused(
@@ -129,9 +134,10 @@ def test_a_zones_folder_that_is_no_folder_is_named(tmp_path: Path, server: Servi
     assert "is a file" in line
 
 
+@on_every_engine
 def test_a_reader_that_has_enough_is_no_error(source: str) -> None:
     done = subprocess.run(
-        f"{BIN}/syncd log --store {source} | head -c 1",
+        f"{BIN}/syncd log --store '{source}' | head -c 1",
         shell=True,
         capture_output=True,
         text=True,
@@ -152,6 +158,7 @@ def test_ctrl_c_before_a_command_has_begun_leaves_no_trace() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("lines", "status"),
     [

@@ -11,6 +11,7 @@ from syncd.store import Store
 from syncd.types.users import hash_password
 from tests.certificates import Certificates
 from tests.cli.commands import BIN, Serving, finish, refused, run, start
+from tests.databases import on_every_engine
 from tests.running import put
 from tests.store.objects import store_url
 
@@ -36,6 +37,7 @@ def password_file(folder: Path, mode: int = 0o600, content: str = SECRET) -> Pat
     return file
 
 
+@on_every_engine
 @pytest.mark.parametrize("content", [SECRET, f"{SECRET}\n", f"{SECRET}\r\nmore\n"])
 def test_a_password_file_has_it_in_its_first_line(
     tmp_path: Path, server: Serving, content: str
@@ -77,6 +79,7 @@ def test_a_password_file_without_one_is_refused(tmp_path: Path, content: str, sa
     assert says in line
 
 
+@on_every_engine
 def test_a_password_comes_from_a_file_descriptor(server: Serving) -> None:
     ours, theirs = os.pipe()
     os.write(theirs, f"{SECRET}\n".encode())
@@ -105,6 +108,7 @@ def test_two_places_for_the_password_are_refused(tmp_path: Path) -> None:
     assert "not both" in line
 
 
+@on_every_engine
 def test_a_password_is_asked_for_without_echo(server: Serving) -> None:
     asked = pexpect.spawn(
         str(BIN / "syncclient"), ["verify", server.url("carol")],
@@ -124,6 +128,7 @@ def test_a_password_in_the_address_is_refused_without_repeating_it() -> None:
     assert SECRET not in line
 
 
+@on_every_engine
 def test_no_process_list_and_no_log_ever_has_the_password(
     tmp_path: Path, server: Serving, certificates: Certificates
 ) -> None:
@@ -162,6 +167,7 @@ def test_no_process_list_and_no_log_ever_has_the_password(
         assert SECRET not in text
 
 
+@on_every_engine
 def test_the_shells_history_keeps_no_password(tmp_path: Path, server: Serving) -> None:
     shell = pexpect.spawn(
         str(BIN / "syncclient"), ["shell", f"syncd://127.0.0.1:{server.port}"],
@@ -177,6 +183,7 @@ def test_the_shells_history_keeps_no_password(tmp_path: Path, server: Serving) -
     assert SECRET not in history
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("command", "url", "variable"),
     [
@@ -233,6 +240,7 @@ def test_what_is_no_address_is_refused_without_what_may_be_a_secret(address: str
     assert SECRET not in line
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     "text",
     [

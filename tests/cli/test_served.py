@@ -90,6 +90,7 @@ def test_what_differs_is_listed(server: Serving, bind: Bind) -> None:
     assert ": 1 zone asked, 0 differ; 4 records the same, 0 RRsets differ" in done.out
 
 
+@on_every_engine
 def test_a_server_that_is_down_is_told_and_the_others_are_asked(
     server: Serving, bind: Bind
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_server_that_is_down_is_told_and_the_others_are_asked(
     assert f"the name server {down[1]} is not there: no answer after 3 attempts" in done.err
 
 
+@on_every_engine
 def test_ctrl_c_ends_it_at_once(server: Serving, bind: Bind) -> None:
     process = start(
         "syncclient", "verify", server.url(), "--query", at(bind.port), "--records", "--rate", "0.2"
@@ -131,6 +133,7 @@ def test_options_that_do_not_go_together_are_refused(options: tuple[str, ...], s
     assert said in done.err
 
 
+@on_every_engine
 def test_a_pattern_that_no_zone_has_is_refused(server: Serving) -> None:
     done = run(
         "syncclient", "verify", server.url(), "--query", "127.0.0.1", "--zones", "x*", status=6

@@ -79,12 +79,14 @@ def on_terminal(server: Serving, columns: int) -> str:
     return str(terminal.before).replace("\r\n", "\n")
 
 
+@on_every_engine
 def test_without_reports_it_says_how_to_get_one(server: Serving) -> None:
     done = run("syncclient", "servers", server.url())
     assert done.out.startswith("no server has reported here yet; start an agent")
     assert run("syncclient", "servers", server.url(), "--json").json() == []
 
 
+@on_every_engine
 def test_the_worst_stands_on_top_and_the_exit_status_says_so(store: Store, server: Serving) -> None:
     store.keep_report(in_step(store), "root")
     done = run("syncclient", "servers", server.url())
@@ -107,6 +109,7 @@ def test_the_worst_stands_on_top_and_the_exit_status_says_so(store: Store, serve
     )
 
 
+@on_every_engine
 def test_a_state_can_be_chosen(store: Store, server: Serving) -> None:
     fill(store)
     found = run(
@@ -122,6 +125,7 @@ def test_a_state_can_be_chosen(store: Store, server: Serving) -> None:
     assert "--state" in refused("syncclient", "servers", server.url(), "--state", "x", status=2)
 
 
+@on_every_engine
 @pytest.mark.parametrize("columns", [80, 110, 150])
 def test_a_table_fits_the_terminal(store: Store, server: Serving, columns: int) -> None:
     fill(store)
@@ -132,6 +136,7 @@ def test_a_table_fits_the_terminal(store: Store, server: Serving, columns: int) 
     assert len(shown.splitlines()) < 30, shown
 
 
+@on_every_engine
 def test_a_name_is_freed_by_an_operator(store: Store, server: Serving) -> None:
     store.keep_report(in_step(store), "root")
     done = run("syncclient", "servers", server.url(), "--forget", "ns1")
@@ -141,6 +146,7 @@ def test_a_name_is_freed_by_an_operator(store: Store, server: Serving) -> None:
     assert "no server ns1 has reported" in said
 
 
+@on_every_engine
 def test_watching_prints_what_changed_until_it_is_interrupted(
     store: Store, server: Serving
 ) -> None:

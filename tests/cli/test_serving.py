@@ -6,7 +6,6 @@ import re
 import resource
 import signal
 import socket
-import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,14 +13,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from syncd.cli.serving import _allow_files as allow_files
 from syncd.server.config import Config
 from syncd.store import Store
+from syncd.store.schema import clock
 from tests.cli.commands import BIN, Done, Serving, finish, refused, run, start
 from tests.databases import on_every_engine
 from tests.running import PASSWORD
 from tests.server.line_client import LineClient
+from tests.store.objects import past_the_store
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "examples" / "systemd"
@@ -60,6 +62,7 @@ def end(process: "subprocess.Popen[str]") -> Done:
 # Configuration
 
 
+@on_every_engine
 def test_the_printed_configuration_is_the_default_and_can_be_used(
     tmp_path: Path, source: str
 ) -> None:
@@ -94,6 +97,7 @@ def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
     assert Config.parse(quiet, "x").log.level == "warning"
 
 
+@on_every_engine
 def test_a_wrong_file_ends_in_one_line_with_file_section_key_and_what_is_allowed(
     tmp_path: Path, source: str
 ) -> None:
@@ -147,6 +151,7 @@ def test_each_event_is_one_line_on_standard_error(source: str) -> None:
         assert secret not in text.lower()
 
 
+@on_every_engine
 def test_json_has_an_object_an_event(source: str) -> None:
     with serving("--store", source, "--port", "0", "--log-format", "json") as (process, port):
         with ExitStack() as stack:
@@ -182,6 +187,7 @@ def test_hostile_bytes_forge_no_line_of_the_log_or_the_listing_of_sessions(sourc
     assert not re.search(r"^2026-01-01T00:00:00.000Z", done.err, re.MULTILINE)
 
 
+@on_every_engine
 def test_a_slow_command_is_logged(tmp_path: Path, source: str) -> None:
     file = tmp_path / "syncd.toml"
     file.write_text("[log]\nslow_command_s = 0.5\n")
@@ -243,6 +249,7 @@ def test_a_session_that_does_not_end_is_cut_when_its_time_is_up(
         assert not store.view().find("files", ["late"])
 
 
+@on_every_engine
 @pytest.mark.parametrize("signals", [1, 2])
 def test_a_thread_that_still_works_does_not_keep_the_daemon(
     tmp_path: Path, source: str, signals: int
@@ -252,9 +259,9 @@ def test_a_thread_that_still_works_does_not_keep_the_daemon(
     with serving("--config", file, "--store", source, "--port", "0") as (process, port):
         with ExitStack() as stack:
             writer = connect(stack, port, "root")
-            other = sqlite3.connect(source.removeprefix("sqlite:///"), isolation_level=None)
-            stack.callback(other.close)
-            other.execute("BEGIN IMMEDIATE")  # a write waits for a minute then
+            other = stack.enter_context(past_the_store(source))
+            other.execute(update(clock).values(swept=clock.c.swept))
+            # Whoever writes waits for a minute now.
             assert writer.ask("SYNC files|put|late|size=4").startswith("700 ")
             writer.send_bytes(b"late")
             time.sleep(0.3)
@@ -270,6 +277,7 @@ def test_a_thread_that_still_works_does_not_keep_the_daemon(
         assert not store.view().find("files", ["late"])
 
 
+@on_every_engine
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_at_once(source: str, number: signal.Signals) -> None:
     with serving("--store", source, "--port", "0") as (process, port), ExitStack() as stack:
@@ -305,6 +313,7 @@ def test_a_freeze_outlives_a_daemon_that_drains(source: str) -> None:
         assert store.clock().freeze_left_s(time.time()) > 0
 
 
+@on_every_engine
 def test_a_client_is_told_that_the_server_stops(source: str, server: Serving) -> None:
     watching = start("syncclient", "shell", server.url(), stdin=subprocess.PIPE)
     assert watching.stdin is not None
@@ -366,6 +375,7 @@ def test_systemd_hands_over_the_socket_and_hears_of_readiness_and_the_end(
         assert early.line().startswith("531 ")
 
 
+@on_every_engine
 def test_the_watchdog_hears_from_a_living_daemon(tmp_path: Path, source: str) -> None:
     with as_systemd(tmp_path, source, watchdog_usec=400_000) as (pid, notified, _):
         heard = [notified.recv(100) for _ in range(5)]
@@ -397,6 +407,7 @@ def test_what_is_no_listening_socket_is_refused(source: str, tmp_path: Path, wha
     assert "Traceback" not in done.stderr
 
 
+@on_every_engine
 def test_sockets_for_another_process_are_left_alone(source: str) -> None:
     environment = {"LISTEN_PID": "1", "LISTEN_FDS": "1"}
     process = subprocess.Popen(
@@ -421,11 +432,13 @@ def test_the_example_units_are_sound(tmp_path: Path) -> None:
     assert (done.returncode, ours) == (0, [])
 
 
+@on_every_engine
 def test_an_address_in_use_is_refused_in_one_line(server: Serving, source: str) -> None:
     arguments = ("syncd", "serve", "--store", source, "--port", str(server.port))
     assert "cannot listen on 127.0.0.1" in refused(*arguments, status=3)
 
 
+@on_every_engine
 def test_serve_takes_as_many_sessions_as_it_is_told(source: str) -> None:
     with Serving(source, "--max-sessions", "2") as serving, ExitStack() as stack:
         greetings = []
@@ -437,6 +450,7 @@ def test_serve_takes_as_many_sessions_as_it_is_told(source: str) -> None:
     assert greetings[2] == b"551 all 2 sessions are taken\n"
 
 
+@on_every_engine
 def test_serve_raises_a_low_limit_of_open_files(source: str) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))

@@ -1,16 +1,18 @@
 """What the commands print of what others wrote, in stores and over the wire, steers no terminal."""
 
 import socket
-import sqlite3
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, literal, select, update
 
 from syncd.output import run_command
-from tests.cli.commands import Serving, start
-from tests.store.objects import store_url
+from syncd.store.schema import commit, server, version
+from tests.cli.commands import Serving, start_preloaded
+from tests.databases import on_every_engine
+from tests.store.objects import past_the_store, store_url
 
 NASTY = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eexe\u200b\x7f"
 
@@ -24,29 +26,46 @@ def assert_harmless(text: str) -> None:
 
 def said(*arguments: str | Path, stdin: str = "") -> str:
     """Return all that a command prints, however it ends."""
-    process = start(*arguments, stdin=-1)
+    process = start_preloaded(*arguments, reads=True)
     out, err = process.communicate(stdin, timeout=60)
     return out + err
 
 
 @pytest.fixture
-def nasty_source(tmp_path: Path, source: str) -> str:
+def nasty_source(source: str) -> str:
     """A store in which somebody has written past every check: a zone's and a user's name, authors,
     comments, a server's name and reason."""
-    with closing(sqlite3.connect(tmp_path / "source.db")) as connection:
+    damaged = {"name": literal(NASTY), "crc32": version.c.crc32 + 1}
+    with past_the_store(source) as connection:
         for statement in (
-            'UPDATE "commit" SET author = ?1, comment = ?1',
-            "UPDATE version SET name = ?1 || name WHERE name = 'example.com.'",
-            "INSERT INTO version SELECT type, ?1, seq, until, mtime, size, lines, crc32 + 1,"
-            " digest, attributes, chunks FROM version WHERE type = 'users'",
-            "INSERT INTO server VALUES (?1, ?1, 0, 'bind', ?1, 30, 'failed', ?1, NULL, NULL, NULL,"
-            " NULL, 0, 0)",
+            update(commit).values(author=NASTY, comment=NASTY),
+            update(version)
+            .where(version.c.name == "example.com.")
+            .values(name=NASTY + "example.com."),
+            insert(version).from_select(
+                version.columns.keys(),
+                select(*(damaged.get(column.name, column) for column in version.c)).where(
+                    version.c.type == "users"
+                ),
+            ),
+            insert(server).values(
+                name=NASTY,
+                user=NASTY,
+                seen=0,
+                backend="bind",
+                release=NASTY,
+                every=30,
+                outcome="failed",
+                reason=NASTY,
+                zones=0,
+                refused=0,
+            ),
         ):
-            connection.execute(statement, (NASTY,))
-        connection.commit()
+            connection.execute(statement)
     return source
 
 
+@on_every_engine
 @pytest.mark.parametrize("command", [("log",), ("user", "list"), ("fsck",)])
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_what_stands_in_a_store_is_shown_harmlessly(
@@ -55,6 +74,7 @@ def test_what_stands_in_a_store_is_shown_harmlessly(
     assert_harmless(said("syncd", *command, "--store", nasty_source, *options))
 
 
+@on_every_engine
 def test_what_a_servers_store_holds_is_shown_harmlessly(tmp_path: Path, nasty_source: str) -> None:
     replica = ("--store", store_url(tmp_path, "replica"))
     with Serving(nasty_source) as serving:
@@ -103,13 +123,14 @@ COMMANDS: list[tuple[str, ...]] = [
 ]  # fmt: skip
 
 
+@on_every_engine
 @pytest.mark.parametrize("name", ANSWERS)
 def test_whatever_a_server_says_is_shown_harmlessly(tmp_path: Path, name: str) -> None:
     shown = ""
-    with closing(NastyServer(ANSWERS[name])) as server:
+    with closing(NastyServer(ANSWERS[name])) as source:
         for command, *rest in COMMANDS:
             options = [one.format(store=store_url(tmp_path, "replica")) for one in rest]
-            shown += said("syncclient", command, server.url, *options, stdin="INFO\nNOOP\nQUIT\n")
+            shown += said("syncclient", command, source.url, *options, stdin="INFO\nNOOP\nQUIT\n")
     assert "Traceback" not in shown
     assert_harmless(shown)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import chain, count, repeat
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -21,9 +22,10 @@ from syncd.content.versions import chunk_digest, object_digest
 from syncd.protocol.packing import pack
 from syncd.store import Store
 from tests.cli.commands import start
+from tests.databases import on_every_engine
 from tests.hostile.impatient import SILENCE_S
 from tests.hostile.processes import memory_kib
-from tests.store.objects import assert_sound, new_store
+from tests.store.objects import assert_sound, new_store, store_url
 
 ENDED_S = 60.0
 """How long the client may listen to a server that never comes to an end."""
@@ -38,6 +40,10 @@ HEAD = Head("files", "a", 1, 0, 1 << 60, 0, 0, object_digest(b""), pack({"mode":
 
 def block(data: bytes) -> bytes:
     return b"600 %d\n" % len(data) + data
+
+
+def packed(value: list[Any]) -> bytes:
+    return block(pack(value))
 
 
 def opened(*elements: Head | bytes) -> bytes:
@@ -58,28 +64,42 @@ def random_bytes() -> Iterator[bytes]:
         yield choose.randbytes(65536)
 
 
-SERVERS: dict[str, tuple[bytes, Iterator[bytes]]] = {
-    "nothing": (b"", iter(())),
-    "random bytes": (b"", random_bytes()),
-    "a line without an end": (b"200 ", endless(b"x")),
-    "NUL": (b"\0" * 10 + b"\n", iter(())),
-    "no UTF-8": (b"\xff\xfe\n", iter(())),
-    "a code that there is not": (b"999999 \n", iter(())),
-    "a listing without an end": (GREETING + b"100 more\n", endless(b"line\n")),
-    "notices without an end, then nothing": (GREETING, iter([b"902 commit|x\n" * 500_000])),
-    "a block that is too large": (GREETING + b"600 9999999999\n", endless(b"x")),
-    "a block of a count that is none": (GREETING + b"600 1e9\n", endless(b"x")),
-    "blocks of nothing without an end": (GREETING, endless(b"600 0\n")),
-    "blocks of nonsense without an end": (GREETING, endless(block(b"\xc1" * 65536))),
-    "arrays in arrays": (GREETING, endless(block(b"\xdd\0\1\0\0" * 13000))),
-    "a bomb as a chunk": (opened(HEAD, compress(bytes(400 << 20))), iter([PROOF])),
-    "empty chunks without an end": (opened(HEAD), endless(block(pack([compress(b"")] * 40000)))),
-    "tiny chunks without an end": (opened(HEAD), endless(block(pack([compress(b"x")] * 40000)))),
-    "what is gone without an end": (opened(), endless(block(pack(["files", *[["b"]] * 99000])))),
-    "an end in the middle of a block": (GREETING + b"600 1000\nx", iter(())),
-    "a proof that is none": (opened(), iter([b"200 nonsense\n"])),
-    "a wrong count": (opened(), iter([PROOF])),
-}
+BOMB = compress(bytes(400 << 20))
+
+
+def servers() -> dict[str, tuple[bytes, Iterator[bytes]]]:
+    """How each begins, and how it goes on."""
+    return {
+        "nothing": (b"", iter(())),
+        "random bytes": (b"", random_bytes()),
+        "a line without an end": (b"200 ", endless(b"x")),
+        "NUL": (b"\0" * 10 + b"\n", iter(())),
+        "no UTF-8": (b"\xff\xfe\n", iter(())),
+        "a code that there is not": (b"999999 \n", iter(())),
+        "a listing without an end": (GREETING + b"100 more\n", endless(b"line\n")),
+        "notices without an end, then nothing": (GREETING, iter([b"902 commit|x\n" * 500_000])),
+        "a block that is too large": (GREETING + b"600 9999999999\n", endless(b"x")),
+        "a block of a count that is none": (GREETING + b"600 1e9\n", endless(b"x")),
+        "blocks of nothing without an end": (GREETING, endless(b"600 0\n")),
+        "blocks of nonsense without an end": (GREETING, endless(block(b"\xc1" * 65536))),
+        "arrays in arrays": (GREETING, endless(block(b"\xdd\0\1\0\0" * 13000))),
+        "a bomb as a chunk": (opened(HEAD, BOMB), iter([PROOF])),
+        "empty chunks without an end": (
+            opened(HEAD),
+            endless(packed([compress(b"")] * 40000)),
+        ),
+        "tiny chunks without an end": (
+            opened(HEAD),
+            endless(packed([compress(b"x")] * 40000)),
+        ),
+        "what is gone without an end": (
+            opened(),
+            endless(packed(["files", *[["b"]] * 99000])),
+        ),
+        "an end in the middle of a block": (GREETING + b"600 1000\nx", iter(())),
+        "a proof that is none": (opened(), iter([b"200 nonsense\n"])),
+        "a wrong count": (opened(), iter([PROOF])),
+    }
 
 
 class Server:
@@ -117,7 +137,7 @@ def bootstrap_in_vain(folder: Path, server: Server, *program: str) -> tuple[int,
     with new_store(folder, "replica") as replica:
         before = replica.clock(), replica.view().totals(["files", "users", "zones"])
     with closing(server):
-        url = f"sqlite:///{folder / 'replica.db'}"
+        url = store_url(folder, "replica")
         client = start(*program, "bootstrap", server.address, "--store", url)
         highest_kib, end = 0, time.monotonic() + ENDED_S
         while client.poll() is None:
@@ -136,9 +156,10 @@ def bootstrap_in_vain(folder: Path, server: Server, *program: str) -> tuple[int,
     return client.returncode, said
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@on_every_engine
+@pytest.mark.parametrize("name", servers())
 def test_a_client_says_what_is_wrong_and_keeps_its_replica(tmp_path: Path, name: str) -> None:
-    status, said = bootstrap_in_vain(tmp_path, Server(*SERVERS[name]), "syncclient")
+    status, said = bootstrap_in_vain(tmp_path, Server(*servers()[name]), "syncclient")
     assert status in (3, 7), said
 
 
@@ -171,21 +192,24 @@ def objects_slowly() -> Iterator[bytes]:
         yield from map(block, write_blocks([head, compress(content)]))
 
 
-SLOW_SERVERS: dict[str, tuple[bytes, Iterator[bytes]]] = {
-    "silence after accepting": (b"", iter(())),
-    "silence after the greeting": (b"200 ready\n", iter(())),
-    "silence after the login": (GREETING, iter(())),
-    "silence in the midst of a block": (GREETING + b"600 1000\nxx", iter(())),
-    "a greeting byte by byte": (b"", byte_by_byte(b"200 ")),
-    "an answer byte by byte": (GREETING, byte_by_byte(b"600 1")),
-    "a block byte by byte": (GREETING + b"600 1000\n", byte_by_byte(b"")),
-    "objects without an end, slowly": (opened(), slowly(objects_slowly(), 0.5)),
-}
+def slow_servers() -> dict[str, tuple[bytes, Iterator[bytes]]]:
+    """The same, of those that take their time."""
+    return {
+        "silence after accepting": (b"", iter(())),
+        "silence after the greeting": (b"200 ready\n", iter(())),
+        "silence after the login": (GREETING, iter(())),
+        "silence in the midst of a block": (GREETING + b"600 1000\nxx", iter(())),
+        "a greeting byte by byte": (b"", byte_by_byte(b"200 ")),
+        "an answer byte by byte": (GREETING, byte_by_byte(b"600 1")),
+        "a block byte by byte": (GREETING + b"600 1000\n", byte_by_byte(b"")),
+        "objects without an end, slowly": (opened(), slowly(objects_slowly(), 0.5)),
+    }
 
 
-@pytest.mark.parametrize("name", SLOW_SERVERS)
+@on_every_engine
+@pytest.mark.parametrize("name", slow_servers())
 def test_a_server_that_is_too_slow_is_given_up_on(tmp_path: Path, name: str) -> None:
-    server = Server(*SLOW_SERVERS[name], half_closes=False)
+    server = Server(*slow_servers()[name], half_closes=False)
     began = time.monotonic()
     status, said = bootstrap_in_vain(tmp_path, server, *IMPATIENT)
     assert status == 3, said
@@ -202,6 +226,7 @@ def test_a_listing_that_goes_on_line_by_line_is_given_up_on() -> None:
     assert "does not answer: nothing, or hardly anything" in said
 
 
+@on_every_engine
 @pytest.mark.parametrize("said", [b"200 ready\n", GREETING])
 def test_a_server_that_greets_and_half_closes_is_left_at_once(tmp_path: Path, said: bytes) -> None:
     began = time.monotonic()
