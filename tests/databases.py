@@ -23,6 +23,8 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
+from tests.disks import SmallDisk
+
 _NOBODY = 65534
 _START_S = 60.0
 PASSWORD = "of-the-database"
@@ -30,19 +32,22 @@ USER = "syncd"
 
 
 class Server(ABC):
-    """A database server. Without `durable` it flushes nothing, which is much quicker."""
+    """A database server. Without `durable` it flushes nothing, which is much quicker.
+
+    With a `disk` it has its data there, and nothing else.
+    """
 
     name: ClassVar[str]
 
-    def __init__(self, *, durable: bool = False) -> None:
-        self._durable = durable
+    def __init__(self, *, durable: bool = False, disk: SmallDisk | None = None) -> None:
+        self._durable, self._disk = durable, disk
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix=f"syncd-{self.name}-"))
         self.folder.chmod(0o711)  # programs of other users come to its socket
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and self._disk is None:
             os.chown(self.folder, _NOBODY, _NOBODY)
         try:
             self._make()
@@ -60,7 +65,7 @@ class Server(ABC):
         """Start the server and wait until it takes connections."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                _unprivileged(*self._command(), parent_ends="KILL"),
+                self._unprivileged("setpriv", "--pdeathsig=KILL", *self._command()),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
             )  # fmt: skip
         deadline = time.monotonic() + _START_S
@@ -68,6 +73,10 @@ class Server(ABC):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} does not start:\n{self.log_text()}")
             time.sleep(0.02)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """Pull the server's plug."""
@@ -85,13 +94,26 @@ class Server(ABC):
 
     def _run(self, *command: str | Path, given: bytes = b"") -> bytes:
         done = subprocess.run(
-            _unprivileged(*command), input=given, capture_output=True, timeout=_START_S,
+            self._unprivileged(*command), input=given, capture_output=True, timeout=_START_S,
             cwd=self.folder, check=False,
         )  # fmt: skip
         if done.returncode != 0:
             said = (done.stdout + done.stderr).decode(errors="replace")
             raise RuntimeError(f"{command[0]} failed:\n{said}")
         return done.stdout
+
+    @property
+    def _data(self) -> Path:
+        return (self._disk.path if self._disk else self.folder) / "data"
+
+    def _unprivileged(self, *command: str | Path) -> list[str]:
+        """Say how to run a command that refuses root, and which sees the data."""
+        words = [str(word) for word in command]
+        if self._disk is not None:
+            return [*self._disk.within_as_nobody, *words]
+        if os.geteuid() != 0:
+            return words
+        return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", *words]
 
     @abstractmethod
     def url(self, database: str, *, password: str | None = None) -> str:
@@ -140,9 +162,9 @@ class PostgreSQL(Server):
 
     def _make(self) -> None:
         self._run(
-            _postgresql_bin() / "initdb", "--pgdata=data", f"--username={USER}", "--no-sync",
-            "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US",
-            "--auth-local=trust", "--auth-host=scram-sha-256",
+            _postgresql_bin() / "initdb", f"--pgdata={self._data}", f"--username={USER}",
+            "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu",
+            "--icu-locale=en-US", "--auth-local=trust", "--auth-host=scram-sha-256",
         )  # fmt: skip
 
     def _command(self) -> Sequence[str | Path]:
@@ -154,7 +176,7 @@ class PostgreSQL(Server):
             "full_page_writes": "on" if self._durable else "off",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [_postgresql_bin() / "postgres", "-D", "data", *options]
+        return [_postgresql_bin() / "postgres", "-D", self._data, *options]
 
     def _set_up(self) -> None:
         self.execute(f"ALTER USER {USER} PASSWORD '{PASSWORD}'")
@@ -208,7 +230,7 @@ class MariaDB(Server):
 
     def _make(self) -> None:
         self._run(
-            "mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data",
+            "mariadb-install-db", "--no-defaults", f"--datadir={self._data}",
             "--auth-root-authentication-method=normal", "--skip-test-db", self._temporary(),
             "--innodb-flush-method=nosync", "--debug-no-sync", "--innodb-log-file-size=16M",
         )  # fmt: skip
@@ -219,7 +241,7 @@ class MariaDB(Server):
             "--innodb-flush-log-at-trx-commit=2",
         ]  # fmt: skip
         return [
-            "mariadbd", "--no-defaults", f"--datadir={self.folder}/data",
+            "mariadbd", "--no-defaults", f"--datadir={self._data}",
             f"--socket={self._socket()}", f"--pid-file={self.folder}/pid", self._temporary(),
             "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
             "--character-set-server=latin1", "--collation-server=latin1_swedish_ci",
@@ -369,16 +391,6 @@ _numbers = iter(range(10**9))
 
 def _next_number() -> int:
     return next(_numbers)
-
-
-def _unprivileged(*command: str | Path, parent_ends: str | None = None) -> list[str]:
-    """Say how to run a command that refuses root; it may end with the process that starts it."""
-    words = ["setpriv"]
-    if os.geteuid() == 0:
-        words += [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-    if parent_ends is not None:
-        words.append(f"--pdeathsig={parent_ends}")
-    return [*words, *(str(word) for word in command)]
 
 
 def _postgresql_bin() -> Path:

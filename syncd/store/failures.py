@@ -19,16 +19,23 @@ _NO_SOCKET = "connection is bad: no error details available"
 """What PostgreSQL's library says where it cannot even make one."""
 
 _ADVICE: dict[str | int | None, str] = {
-    "SQLITE_FULL": "make room on its file system, then repeat; the store is as it was",
+    **dict.fromkeys(
+        ("SQLITE_FULL", "53100", 1114, 1021),  # 1114: `The table 'chunk' is full`
+        "make room on its file system, then repeat; the store is as it was",
+    ),
     "SQLITE_IOERR": "look at the disk (room, quota, errors in the system's log), then repeat; the "
     "store is as it was",
     "SQLITE_READONLY": "make the file and its folder writable for this user, then repeat",
     "SQLITE_CANTOPEN": "see that the folder is there and writable, and that file descriptors are "
     "left (ulimit -n)",
+    **dict.fromkeys(
+        (2002, 2003, 2006, 2013),  # no connection, or it was lost
+        "see whether the database server runs, and what its log says",
+    ),
     _NO_SOCKET: "see that the server runs, and that file descriptors are left (ulimit -n)",
     "SQLITE_CORRUPT": "run `syncd fsck`; put a backup in its place, or bootstrap a replica anew",
 }
-"""By the name of SQLite's error code, or a reason."""
+"""By SQLite's name of an error, PostgreSQL's SQLSTATE, MariaDB's number, or the reason."""
 
 
 def failure_of(shown: str, error: BaseException | None) -> SyncError:
@@ -38,6 +45,7 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
     `shown` is the store's URL without its password.
     """
     number, reason = _read(error)
+    reason = " ".join(reason.split()).rstrip(".")
     if isinstance(number, str) and number.startswith("SQLITE_"):
         number = "_".join(number.split("_")[:2])  # without the extended part
     if number in _LOCKED:
@@ -59,9 +67,9 @@ def failure_of(shown: str, error: BaseException | None) -> SyncError:
 
 
 def _read(error: BaseException | None) -> tuple[str | int | None, str]:
-    """Return an error's number, as far as it has one, and its reason on one line."""
+    """Return an error's number, as far as it has one, and its reason."""
     match error.args if error is not None else ():
         case int(number), str(reason):  # PyMySQL's
-            return number, " ".join(reason.split())
+            return number, reason
     name = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None)
-    return name, " ".join(str(error).split())
+    return name, str(error)

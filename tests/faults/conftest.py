@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.cli.commands import add_admin
-from tests.faults.disks import Disk, LimitedFiles, SmallDisk, namespaces_are_allowed, small_disk
+from tests.disks import Disk, LimitedFiles, SmallDisk, namespaces_are_allowed, small_disk
 from tests.faults.sources import write_zones
 from tests.store.objects import new_store, store_url
 

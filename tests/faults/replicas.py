@@ -21,7 +21,7 @@ from sqlalchemy import make_url, update
 from syncd.store import Store
 from syncd.store.schema import clock
 from tests.cli.commands import Serving, assert_folder_holds, run, start, zone_text
-from tests.faults.disks import SmallDisk
+from tests.disks import SmallDisk
 from tests.faults.sources import token_of
 from tests.running import put, wait_until
 from tests.store.objects import past_the_store, store_url

@@ -17,7 +17,7 @@ from tests.cli.commands import (
     run,
     start,
 )
-from tests.faults.disks import Disk, SmallDisk
+from tests.disks import Disk, SmallDisk
 from tests.faults.sources import token_of, write_zones
 from tests.store.objects import store_url
 

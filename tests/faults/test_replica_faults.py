@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.commands import Serving, finish, refused, run, start
 from tests.databases import SERVERS, on_every_engine
-from tests.faults.disks import SmallDisk
+from tests.disks import SmallDisk
 from tests.faults.replicas import (
     PROGRAMS,
     Replica,

@@ -13,7 +13,7 @@ import pytest
 
 from syncd.store import Store
 from tests.cli.commands import Serving, assert_folder_holds, refused, run
-from tests.faults.disks import SmallDisk
+from tests.disks import SmallDisk
 from tests.faults.sources import token_of
 from tests.store.objects import assert_sound
 

@@ -115,6 +115,7 @@ def test_a_transfer_has_the_digest_of_the_file(
         assert store.clock().seq == 1
 
 
+@on_every_engine
 @pytest.mark.parametrize("denial", [["-3", "aabb"], []], ids=["nsec3", "nsec"])
 def test_so_has_a_signed_zone(
     run: Run, store: Store, files: dict[str, Path], tmp_path: Path, denial: list[str]
@@ -163,6 +164,7 @@ def test_so_has_a_signed_zone(
     assert content.version.lines > 6000
 
 
+@on_every_engine
 def test_bind_keeps_the_case_of_names(store: Store, files: dict[str, Path], tmp_path: Path) -> None:
     with files[ZONE].open("a") as file:
         file.write(
@@ -233,6 +235,7 @@ def test_a_signed_transfer_has_the_digest_of_the_file(
     assert digests(store) == digests_of_files(tmp_path, *files.values())
 
 
+@on_every_engine
 def test_without_the_key_it_is_refused(keyed_server: NameServer, store: Store) -> None:
     with pytest.raises(TransferFailed, match=r"REFUSED|NOTAUTH") as caught:
         transfer(store, keyed_server.port, ZONE)
@@ -240,6 +243,7 @@ def test_without_the_key_it_is_refused(keyed_server: NameServer, store: Store) -
     assert store.clock().seq == 0
 
 
+@on_every_engine
 def test_with_another_secret_it_is_refused(
     keyed_server: NameServer, store: Store, tmp_path: Path
 ) -> None:
@@ -247,6 +251,7 @@ def test_with_another_secret_it_is_refused(
         transfer(store, keyed_server.port, ZONE, key=new_key(tmp_path / "other.key"))
 
 
+@on_every_engine
 def test_with_another_name_it_is_refused(
     keyed_server: NameServer, store: Store, tmp_path: Path
 ) -> None:
@@ -255,6 +260,7 @@ def test_with_another_name_it_is_refused(
         transfer(store, keyed_server.port, ZONE, key=other)
 
 
+@on_every_engine
 def test_a_clock_that_is_wrong_is_told(
     keyed_server: NameServer,
     store: Store,
@@ -266,6 +272,7 @@ def test_a_clock_that_is_wrong_is_told(
         transfer(store, keyed_server.port, ZONE, key=key)
 
 
+@on_every_engine
 def test_a_zone_that_the_server_does_not_have_is_refused(
     run: Run, store: Store, files: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_messages_may_be_cut_anywhere(store: Store) -> None:
     assert content_of(store.view(), ZONE, "zones").count(b"\n") == 3
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -143,6 +144,7 @@ def test_an_answer_that_ends_early_is_told(store: Store) -> None:
     assert said == "the server ended the connection before the zone was whole"
 
 
+@on_every_engine
 @pytest.mark.parametrize("cut", [1, 2, 3, 40])
 def test_a_message_that_is_cut_is_told(store: Store, cut: int) -> None:
     def answer(query: dns.message.Message, connection: socket.socket) -> None:
@@ -151,6 +153,7 @@ def test_a_message_that_is_cut_is_told(store: Store, cut: int) -> None:
     assert "before the zone was whole" in failure(store, ConnectionFailed, answer)
 
 
+@on_every_engine
 def test_an_answer_to_another_question_is_told(store: Store) -> None:
     def answer(query: dns.message.Message, connection: socket.socket) -> None:
         wire = bytearray(message(query, SOA, NS, A, SOA).to_wire())
@@ -160,6 +163,7 @@ def test_an_answer_to_another_question_is_told(store: Store) -> None:
     assert failure(store, TransferFailed, answer) == "a message that does not answer the query"
 
 
+@on_every_engine
 def test_octets_that_are_no_message_are_told(store: Store) -> None:
     def answer(query: dns.message.Message, connection: socket.socket) -> None:
         good = message(query, SOA, NS).to_wire()
@@ -170,6 +174,7 @@ def test_octets_that_are_no_message_are_told(store: Store) -> None:
     assert said == "record 3: a compressed name that does not lead backwards"
 
 
+@on_every_engine
 def test_a_zone_that_cannot_be_taken_is_told_as_of_a_file(store: Store) -> None:
     with pytest.raises(InvalidContent) as caught:
         run(store, records([SOA, A, SOA]))
@@ -214,6 +219,7 @@ def test_a_server_that_drips_is_left_in_the_end(store: Store) -> None:
     assert said == "not done after 0.3 s; --timeout allows more"
 
 
+@on_every_engine
 def test_nobody_there_is_told(store: Store) -> None:
     transfer = Transfer(ZONE, "127.0.0.1", free_port())
     with pytest.raises(ConnectionFailed, match="Connection refused"):
@@ -254,11 +260,13 @@ def signed(
     return answer
 
 
+@on_every_engine
 def test_messages_between_signed_ones_need_no_signature(store: Store) -> None:
     run(store, signed(sign=lambda number: number in (0, 99, 150), parts=151), KEY)
     assert store.clock().seq == 1
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -294,6 +302,7 @@ def test_what_is_not_signed_by_the_key_is_refused(
     assert failure(store, TransferFailed, forgiving, key=KEY).startswith(reason)
 
 
+@on_every_engine
 def test_with_keep_going_the_good_zones_are_taken(store: Store) -> None:
     good: Record = ("example.net.", *SOA[1:])
     server: Record = ("example.net.", *NS[1:])

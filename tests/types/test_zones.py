@@ -1,6 +1,7 @@
 """Zones: serials only advance, nothing that did not change is a change, a patch is as good as a
 put."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from syncd.errors import IllegalValue, InvalidContent, MovedOn
 from syncd.store import Store
 from syncd.types import Prepared, Present
 from syncd.types.zones import ZONES
+from tests.databases import on_every_engine
 from tests.store.objects import content_of, new_store
 
 ZONE = "example.com."
@@ -57,13 +59,15 @@ def serial_of(store: Store, name: str = ZONE) -> int:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return new_store(tmp_path)
+def store(tmp_path: Path) -> Iterator[Store]:
+    with new_store(tmp_path) as made:
+        yield made
 
 
 # Names
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     "name", [".".join(["x" * 63] * 3 + ["y" * 54]) + ".", "\\228" * 41 + ".e."]
 )
@@ -113,6 +117,7 @@ def test_nothing_of_the_server_is_included_into_a_zone_that_is_put(tmp_path: Pat
 # Serials
 
 
+@on_every_engine
 def test_a_newer_serial_is_kept(store: Store) -> None:
     put(store, text(5))
     token, warnings = put(store, text(9, "a 3600 IN A 192.0.2.9"))
@@ -120,6 +125,7 @@ def test_a_newer_serial_is_kept(store: Store) -> None:
     assert (serial_of(store), warnings) == (9, [])
 
 
+@on_every_engine
 @pytest.mark.parametrize("serial", [5, 4, 1])
 def test_changed_content_whose_serial_is_not_newer_gets_the_next(store: Store, serial: int) -> None:
     put(store, text(5))
@@ -129,6 +135,7 @@ def test_changed_content_whose_serial_is_not_newer_gets_the_next(store: Store, s
     assert warnings == [f"example.com.: serial {serial} advanced to 6"]
 
 
+@on_every_engine
 @pytest.mark.parametrize("serial", [5, 4, 0])
 def test_an_older_serial_alone_is_no_change(store: Store, serial: int) -> None:
     put(store, text(5))
@@ -136,6 +143,7 @@ def test_an_older_serial_alone_is_no_change(store: Store, serial: int) -> None:
     assert (serial_of(store), store.clock().seq) == (5, 1)
 
 
+@on_every_engine
 def test_another_field_of_the_soa_is_a_change(store: Store) -> None:
     put(store, text(5))
     token, _ = put(store, text(5, minimum=60))
@@ -143,6 +151,7 @@ def test_another_field_of_the_soa_is_a_change(store: Store) -> None:
     assert serial_of(store) == 6
 
 
+@on_every_engine
 @pytest.mark.parametrize(
     ("known", "given", "kept"),
     [
@@ -167,6 +176,7 @@ SIGNATURE = (
 )
 
 
+@on_every_engine
 def test_a_signed_zone_whose_serial_is_not_newer_is_refused(store: Store) -> None:
     put(store, text(5, SIGNATURE))
     with pytest.raises(InvalidContent, match="is signed and its serial 5 does not come after 5"):
@@ -178,11 +188,13 @@ def test_a_signed_zone_whose_serial_is_not_newer_is_refused(store: Store) -> Non
     assert serial_of(store) == 6
 
 
+@on_every_engine
 def test_a_signed_zone_put_again_is_no_change(store: Store) -> None:
     put(store, text(5, SIGNATURE))
     assert put(store, text(5, SIGNATURE)) == (None, [])
 
 
+@on_every_engine
 def test_a_signature_of_something_else_does_not_sign_the_soa(store: Store) -> None:
     other = SIGNATURE.replace("RRSIG SOA", "RRSIG NS")
     put(store, text(5, other))
@@ -193,6 +205,7 @@ def test_a_signature_of_something_else_does_not_sign_the_soa(store: Store) -> No
 # Patches
 
 
+@on_every_engine
 def test_a_patch_advances_the_serial(store: Store) -> None:
     put(store, text(5))
     patch(store, "+a 3600 IN A 192.0.2.9\n-ns1 A 192.0.2.1\n+ns1 A 192.0.2.2\n")
@@ -202,6 +215,7 @@ def test_a_patch_advances_the_serial(store: Store) -> None:
     assert "192.0.2.1" not in content
 
 
+@on_every_engine
 def test_a_patch_that_changes_the_ttl_of_other_records_says_so(store: Store) -> None:
     put(store, text(1))
     _, warnings = patch(store, "+ns1 60 A 192.0.2.2\n")
@@ -220,6 +234,7 @@ def test_a_patch_holds_the_octets_that_a_put_would(store: Store, octets: bytes) 
     assert put(store, text(2) + record + b"\n") == (None, [])
 
 
+@on_every_engine
 def test_a_patch_that_does_not_fit_changes_nothing(store: Store) -> None:
     put(store, text(5))
     with pytest.raises(MovedOn, match="the zone has no record"):

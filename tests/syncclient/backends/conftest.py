@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from syncd.store import Store
+from tests.store.objects import new_store
 from tests.syncclient.backends.rigs import RIGS, Rig
 
 
@@ -17,5 +18,5 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.create(f"sqlite:///{tmp_path / 'replica.db'}") as made:
+    with new_store(tmp_path, "replica") as made:
         yield made

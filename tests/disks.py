@@ -40,7 +40,7 @@ class SmallDisk:
     def __init__(self, path: Path, size_bytes: int) -> None:
         self.path = path
         path.mkdir()
-        script = 'mount -t tmpfs -o size="$2" tmpfs "$1" && echo ready && exec sleep "$3"'
+        script = 'mount -t tmpfs -o size="$2",mode=777 tmpfs "$1" && echo ready && exec sleep "$3"'
         self._holder = subprocess.Popen(
             [
                 "unshare", "--user", "--map-root-user", "--mount",
@@ -54,6 +54,11 @@ class SmallDisk:
             shutil.which("nsenter") or "nsenter", "--preserve-credentials", "--user", "--mount",
             "--target", str(self._holder.pid),
         ]  # fmt: skip
+
+    @property
+    def within_as_nobody(self) -> list[str]:
+        """The same, for a program that refuses to be started by root."""
+        return [*self.within, "unshare", "--user", "--map-user=65534", "--map-group=65534"]
 
     @property
     def seen_from_here(self) -> Path:
