@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from syncclient.access import Access
-from syncclient.cli.session import with_client
+from syncclient.cli.session import run, with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
 from syncclient.replica import Outcome, Replica
@@ -17,7 +17,16 @@ from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
 from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
-from syncd.errors import Busy, FileFailed, InternalError, StoreError, SyncError
+from syncd.errors import (
+    Busy,
+    ConnectionFailed,
+    FileFailed,
+    InternalError,
+    ShuttingDown,
+    StoreError,
+    SyncError,
+    TooManySessions,
+)
 from syncd.output import ProgressBar, bytes_text, counted, print_record, say, warn
 from syncd.store import Store
 
@@ -26,6 +35,8 @@ _POLL_S = 30.0
 
 _RETRY_S = 5.0
 """How long what this machine refused, or the source failed at, is left alone."""
+_SOURCE_AWAY = (ConnectionFailed, ShuttingDown, TooManySessions, Busy, InternalError)
+"""What a source that was followed says, or what is said of it, while it is not there."""
 
 
 def replicate(
@@ -147,13 +158,23 @@ def follow(
 ) -> None:
     """Bring a replica to its source after every commit, until interrupted.
 
-    What this machine refuses (no room, a locked store), and what the source fails at, is told once,
-    and tried again until it works.
+    What this machine refuses (no room, a locked store), what the source fails at, and once it was
+    followed, that it is not there: each is told once, and tried again until it works.
     """
+    password = access.password()
+    followed = False
+    told = ""
+
+    def tell(error: SyncError) -> None:
+        nonlocal told
+        if str(error) != told:
+            told = str(error)
+            say(f"syncclient: {told}; trying again every {_RETRY_S:g} s", err=True)
+
     with Store.create(store_url, exist_ok=True) as store:
         _warn_of_other_source(store, str(access.address))
 
-        async def bring(client: Client, verify: bool) -> Token:
+        async def bring(client: Client) -> Token:
             with store.synchronising():
                 outcome = await Replica(
                     store,
@@ -169,28 +190,33 @@ def follow(
                 _show(outcome, files, as_json)
             return outcome.token
 
-        told = ""
-
-        async def work(client: Client) -> None:
-            nonlocal told
-            verify_next = verify
+        async def keep_up(client: Client) -> None:
+            nonlocal followed, told, verify
             while True:
                 try:
-                    token = await bring(client, verify_next)
-                    verify_next, told = False, ""
-                    await client.wait_for_commit(
-                        types or store.clock().types or "*", token, _POLL_S
-                    )
+                    token = await bring(client)
+                    followed, told, verify = True, "", False
+                    watched = types or store.clock().types or "*"
+                    await client.wait_for_commit(watched, token, _POLL_S)
                 except (StoreError, FileFailed, Busy, InternalError) as error:
                     if client.turned_away:  # by the source, which may be frozen
                         raise
-                    if str(error) != told:
-                        told = str(error)
-                        say(f"syncclient: {told}; trying again every {_RETRY_S:g} s", err=True)
+                    tell(error)
                     await client.noop()  # or the source would take the session for a dead one
                     await trio.sleep(_RETRY_S)
 
-        with_client(access, work)
+        async def stay() -> None:
+            while True:
+                try:
+                    async with Client.connect(access.address, password, tls=access.tls) as client:
+                        await keep_up(client)
+                except _SOURCE_AWAY as error:
+                    if not followed:
+                        raise
+                    tell(error)
+                await trio.sleep(_RETRY_S)
+
+        run(stay)
 
 
 def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:

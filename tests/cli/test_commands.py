@@ -295,6 +295,27 @@ def test_a_replica_follows_every_commit_until_it_is_interrupted(
     assert_replicates(replica, source)
 
 
+def test_a_replica_that_follows_outlives_a_restart_of_its_source(
+    tmp_path: Path, source: str, server: Serving
+) -> None:
+    replica = store_url(tmp_path, "replica")
+    following = start("syncclient", "resync", server.url(), "--store", replica, "--watch")
+    assert following.stdout is not None
+    assert following.stderr is not None
+    assert following.stdout.readline().startswith("bootstrap: at ")
+    server.end()
+    assert "531 the server is stopping" in following.stderr.readline()
+    assert "; trying again every 5 s" in following.stderr.readline()
+    with Serving(source, "--port", str(server.port)) as again:
+        assert following.stdout.readline().startswith("nothing to do: at ")
+        run("syncclient", "put", again.url(), "a.example.", stdin=zone_text(1))
+        assert following.stdout.readline().startswith("delta: at ")
+        following.send_signal(signal.SIGINT)
+        done = finish(following)
+        assert (done.status, done.err.strip()) == (130, "syncclient: interrupted")
+    assert_replicates(replica, source)
+
+
 def test_a_replica_that_a_frozen_source_turns_away_says_so_and_ends(
     tmp_path: Path, source: str, server: Serving
 ) -> None:
