@@ -11,7 +11,7 @@ from bench import ours
 from bench.datasets import dataset
 from bench.figures import Bench
 from bench.table import Row, ratio_row
-from tests.databases import MariaDB, PostgreSQL, Server
+from tests.databaseservers import MariaDB, PostgreSQL, Server
 
 _FIGURE = "databases"
 _SQLITE = "sqlite"

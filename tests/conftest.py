@@ -12,7 +12,8 @@ from hypothesis import settings
 
 from syncd.store import Store
 from tests.certificates import Certificates
-from tests.databases import SERVERS, Databases, Server, databases_on
+from tests.databases import Databases, databases_on
+from tests.databaseservers import SERVERS, Server
 from tests.running import FixedClock, RunningDaemon, fill_source
 
 StartDaemon = Callable[..., RunningDaemon]

@@ -17,7 +17,8 @@ from tests.cli.commands import (
     run,
     start,
 )
-from tests.databases import SERVERS, Server, databases_on
+from tests.databases import databases_on
+from tests.databaseservers import SERVERS, Server
 from tests.faults.sources import token_of, write_zones
 from tests.store.objects import new_store, store_url
 

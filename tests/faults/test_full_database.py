@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Serving, add_admin, assert_replicates, finish, refused, run, start
-from tests.databases import SERVERS, Server, databases_on
+from tests.databases import databases_on
+from tests.databaseservers import SERVERS, Server
 from tests.disks import SmallDisk, small_disk
 from tests.faults.sources import token_of, write_zones
 from tests.store.objects import new_store, store_url

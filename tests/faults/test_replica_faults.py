@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import Serving, finish, refused, run, start
-from tests.databases import SERVERS, on_every_engine
+from tests.databases import on_every_engine
+from tests.databaseservers import SERVERS
 from tests.disks import SmallDisk
 from tests.faults.replicas import (
     PROGRAMS,

@@ -16,7 +16,8 @@ import pytest
 
 from syncd.protocol.connection import MAX_LINE_BYTES, MAX_LISTING_LINE_BYTES
 from syncd.store import Store
-from tests.databases import ENGINES, Server, databases_on
+from tests.databases import ENGINES, databases_on
+from tests.databaseservers import Server
 from tests.hostile.processes import MAX_BODY_BYTES, Bystander, DaemonProcess, memory_kib
 from tests.running import FixedClock, fill_source
 from tests.server.line_client import LineClient

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, make_url
 
-from tests.databases import MariaDB, PostgreSQL, Server
+from tests.databaseservers import MariaDB, PostgreSQL, Server
 from tests.nameservers.server import NameServer
 
 _SCHEMAS = {

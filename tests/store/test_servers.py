@@ -13,7 +13,8 @@ from syncd.store import Store
 from syncd.store.clock import lock_clock, read_clock
 from syncd.store.engine import WRITE
 from syncd.store.schema import clock, tally
-from tests.databases import PASSWORD, Databases, on_every_server
+from tests.databases import Databases, on_every_server
+from tests.databaseservers import PASSWORD
 from tests.store.objects import assert_sound, content_of, new_store, put, store_url
 
 pytestmark = on_every_server
