@@ -1,6 +1,5 @@
-"""Databases of the tests: SQLite files, or made on a server for a test and dropped in the end."""
+"""Databases of the tests: SQLite files, or on a server, for as long as the test takes."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ on_every_server = pytest.mark.parametrize("databases", tuple(SERVERS), indirect=
 
 
 class Databases:
-    """The databases of one test: made when they are first asked for, dropped in the end.
+    """The databases of one test: taken when they are first asked for, given back in the end.
 
     They go by folder and name, as files would: those of a folder that is gone go as well.
     """
@@ -31,11 +30,9 @@ class Databases:
         path = folder / f"{name}.db"
         if self.server is None:
             return f"sqlite:///{path}"
-        self._drop([made for made in self._made if not made.parent.is_dir()])
+        self._give_back([made for made in self._made if not made.parent.is_dir()])
         if path not in self._made:
-            database = f"test_{os.getpid()}_{_next_number()}"
-            self.server.create(database)
-            self._made[path] = database
+            self._made[path] = self.server.take()
         return self.server.url(self._made[path])
 
     def back_up(self, url: str) -> bytes:
@@ -57,14 +54,14 @@ class Databases:
             Path(f"{database}{part}").unlink(missing_ok=True)
         fresh.rename(database)
 
-    def drop(self) -> None:
-        """Drop all of them."""
-        self._drop(list(self._made))
+    def give_back(self) -> None:
+        """Give back all of them."""
+        self._give_back(list(self._made))
 
-    def _drop(self, paths: Sequence[Path]) -> None:
+    def _give_back(self, paths: Sequence[Path]) -> None:
         for path in paths:
             if self.server is not None:
-                self.server.drop(self._made.pop(path))
+                self.server.give_back(self._made.pop(path))
 
 
 def _name_in(url: str) -> str:
@@ -84,18 +81,11 @@ def present_databases() -> Databases:
 
 @contextmanager
 def databases_on(server: Server | None) -> Iterator[Databases]:
-    """Have the databases of a test on a server, and drop them in the end."""
+    """Have the databases of a test on a server, and give them back in the end."""
     global _present
     before, _present = _present, Databases(server)
     try:
         yield _present
     finally:
-        _present.drop()
+        _present.give_back()
         _present = before
-
-
-_numbers = iter(range(10**9))
-
-
-def _next_number() -> int:
-    return next(_numbers)

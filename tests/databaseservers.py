@@ -15,7 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import psycopg
 import pymysql
@@ -24,6 +24,7 @@ from tests.disks import SmallDisk
 
 _NOBODY = 65534
 _START_S = 60.0
+_numbers = iter(range(10**9))
 PASSWORD = "of-the-database"
 USER = "syncd"
 
@@ -117,8 +118,18 @@ class Server(ABC):
         """A database's URL: over the socket without a password, else over loopback."""
 
     @abstractmethod
-    def execute(self, statement: str) -> None:
-        """Run a statement as the server's administrator."""
+    def execute(self, statement: str, database: str | None = None) -> None:
+        """Run a statement as the server's administrator, in a database if it is about one."""
+
+    def take(self) -> str:
+        """Return the name of an empty database, for a while."""
+        database = f"test_{os.getpid()}_{next(_numbers)}"
+        self.create(database)
+        return database
+
+    def give_back(self, database: str) -> None:
+        """Nobody needs it any more."""
+        self.drop(database)
 
     def create(self, database: str) -> None:
         self.execute(f"CREATE DATABASE {database}")
@@ -157,6 +168,21 @@ class PostgreSQL(Server):
 
     name = "postgresql"
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._spare: list[str] = []
+        """Empty databases: making one takes seven times as long as emptying one."""
+
+    def take(self) -> str:
+        return self._spare.pop() if self._spare else super().take()
+
+    def give_back(self, database: str) -> None:
+        self.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        )
+        self.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public", database)
+        self._spare.append(database)
+
     def _make(self) -> None:
         self._run(
             _postgresql_bin() / "initdb", f"--pgdata={self._data}", f"--username={USER}",
@@ -192,10 +218,9 @@ class PostgreSQL(Server):
             where = f"{USER}:{password}@127.0.0.1:{self.port}/{database}"
         return f"postgresql+psycopg://{where}"
 
-    def execute(self, statement: str) -> None:
-        with psycopg.connect(
-            host=str(self.folder), port=self.port, user=USER, dbname="postgres", autocommit=True
-        ) as connection:
+    def execute(self, statement: str, database: str | None = None) -> None:
+        where = {"host": str(self.folder), "port": self.port, "user": USER}
+        with psycopg.connect(**where, dbname=database or "postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def create(self, database: str) -> None:
@@ -274,8 +299,10 @@ class MariaDB(Server):
             where = f"{USER}:{password}@127.0.0.1:{self.port}/{database}"
         return f"mariadb+pymysql://{where}"
 
-    def execute(self, statement: str) -> None:
-        connection = pymysql.connect(unix_socket=str(self._socket()), user="root", autocommit=True)
+    def execute(self, statement: str, database: str | None = None) -> None:
+        connection = pymysql.connect(
+            unix_socket=str(self._socket()), user="root", database=database, autocommit=True
+        )
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
