@@ -15,6 +15,8 @@ from tests.databases import on_every_engine
 from tests.running import put
 from tests.syncclient.backends.rigs import Rig
 
+pytestmark = on_every_engine
+
 
 def zone_text(zone: str, serial: int = 1, records: str = "") -> str:
     return (
@@ -60,7 +62,6 @@ def test_the_server_says_its_version(rig: Rig) -> None:
     assert any(char.isdigit() for char in trio.run(rig.backend().describe))
 
 
-@on_every_engine
 def test_an_empty_server_answers_every_zone_after_one_step(rig: Rig, replica: Replica) -> None:
     for zone in ("a.example.", "b.example.", "c.example."):
         assert rig.server.serial(zone) == 1
@@ -85,7 +86,6 @@ def test_a_record_of_which_only_ttl_or_case_changes_is_not_missed(
         assert rig.server.query("www.b.example.", "A").answer[0].ttl == 90
 
 
-@on_every_engine
 def test_zones_come_and_go_without_an_edit_of_the_servers_configuration(
     rig: Rig, replica: Replica
 ) -> None:
@@ -113,7 +113,6 @@ def test_nothing_is_done_when_nothing_has_changed(rig: Rig, replica: Replica) ->
     assert replica.apply().changed == 0
 
 
-@on_every_engine
 def test_a_zone_that_is_refused_stays_as_it_was_and_the_others_go_on(
     rig: Rig, replica: Replica
 ) -> None:
@@ -222,7 +221,6 @@ def test_an_agent_that_starts_again_goes_on_from_where_the_server_is(
     assert rig.server.serial("a.example.") == 2
 
 
-@on_every_engine
 def test_a_step_that_was_killed_in_the_middle_is_made_good(rig: Rig, replica: Replica) -> None:
     class Killed(BaseException):
         pass
@@ -282,7 +280,6 @@ def test_a_server_that_came_back_with_older_zones_is_found_by_an_audit(
     assert rig.server.serial("a.example.") == 2
 
 
-@on_every_engine
 def test_a_store_of_another_history_is_applied_as_a_whole(
     rig: Rig, replica: Replica, tmp_path: Path
 ) -> None:
