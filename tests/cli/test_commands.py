@@ -2,8 +2,10 @@
 
 import signal
 import socket
+import subprocess
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -278,16 +280,25 @@ def test_a_frozen_source_is_released_by_ctrl_c(source: str, server: Serving) -> 
     run("syncclient", "put", server.url(), "example.org.", stdin=zone_text(1))
 
 
+def start_following(
+    server: Serving, replica: str
+) -> tuple["subprocess.Popen[str]", IO[str], IO[str]]:
+    """A replica that follows, bootstrapped by now, and what it prints."""
+    following = start("syncclient", "resync", server.url(), "--store", replica, "--watch")
+    assert following.stdout is not None
+    assert following.stderr is not None
+    assert following.stdout.readline().startswith("bootstrap: at ")
+    return following, following.stdout, following.stderr
+
+
 def test_a_replica_follows_every_commit_until_it_is_interrupted(
     tmp_path: Path, source: str, server: Serving
 ) -> None:
     replica = store_url(tmp_path, "replica")
-    following = start("syncclient", "resync", server.url(), "--store", replica, "--watch")
-    assert following.stdout is not None
-    assert following.stdout.readline().startswith("bootstrap: at ")
+    following, out, _ = start_following(server, replica)
     for name in ("a.example.", "b.example."):
         run("syncclient", "put", server.url(), name, stdin=zone_text(1))
-        assert following.stdout.readline().startswith("delta: at ")
+        assert out.readline().startswith("delta: at ")
     following.send_signal(signal.SIGINT)
     done = finish(following)
     assert done.status == 130
@@ -299,17 +310,14 @@ def test_a_replica_that_follows_outlives_a_restart_of_its_source(
     tmp_path: Path, source: str, server: Serving
 ) -> None:
     replica = store_url(tmp_path, "replica")
-    following = start("syncclient", "resync", server.url(), "--store", replica, "--watch")
-    assert following.stdout is not None
-    assert following.stderr is not None
-    assert following.stdout.readline().startswith("bootstrap: at ")
+    following, out, err = start_following(server, replica)
     server.end()
-    assert "531 the server is stopping" in following.stderr.readline()
-    assert "; trying again every 5 s" in following.stderr.readline()
+    assert "531 the server is stopping" in err.readline()
+    assert "; trying again every 5 s" in err.readline()
     with Serving(source, "--port", str(server.port)) as again:
-        assert following.stdout.readline().startswith("nothing to do: at ")
+        assert out.readline().startswith("nothing to do: at ")
         run("syncclient", "put", again.url(), "a.example.", stdin=zone_text(1))
-        assert following.stdout.readline().startswith("delta: at ")
+        assert out.readline().startswith("delta: at ")
         following.send_signal(signal.SIGINT)
         done = finish(following)
         assert (done.status, done.err.strip()) == (130, "syncclient: interrupted")
