@@ -5,14 +5,13 @@ compared with what its head says. What does not fit raises VerificationFailed be
 visible.
 """
 
-from collections.abc import Iterable
 from functools import cached_property
-from itertools import islice
+from itertools import repeat
 
 from syncclient.newfolder import NewFolder, Piece
-from syncclient.verification import ContentCheck, version_of
+from syncclient.verification import ContentCheck, check_run, version_of
 from syncd.content.compression import compress, decompress, decompress_against
-from syncd.content.messages import BlockReader, Element, Gone, Head, Opening
+from syncd.content.messages import BlockReader, Element, Gone, Head, Opening, Run
 from syncd.content.splices import Splice, apply_splices, dictionary_range
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, chunk_digest
@@ -21,9 +20,6 @@ from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import ReplicaBatch, Store, View
 from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
 from syncd.types import data_type
-
-_FEW_CHUNKS = 16
-"""So many chunks are looked at together, if they come in one block."""
 
 
 class BootstrapReceiver:
@@ -58,17 +54,11 @@ class BootstrapReceiver:
 
     def take(self, block: bytes) -> None:
         """Take one block. Raises VerificationFailed, ProtocolViolation."""
-        elements = self._reader.read(block)
-        for element in elements:
-            self._take(element)
-            if 0 < self._missing <= _FEW_CHUNKS:
-                following = list(islice(elements, self._missing))
-                bodies = [body for body in following if isinstance(body, bytes)]
-                if len(bodies) == self._missing:
-                    self._take_rest(bodies)
-                else:
-                    for after in following:
-                        self._take(after)
+        for element in self._reader.read_runs(block):
+            if isinstance(element, Run):
+                self._take_run(element)
+            else:
+                self._take(element)
         if self._zones is not None:
             self._zones.take(self._pieces)
             self._pieces = []
@@ -135,20 +125,29 @@ class BootstrapReceiver:
         if not self._missing:
             self._end(head)
 
-    def _take_rest(self, bodies: list[bytes]) -> None:
-        """Take all the chunks that an object lacks: there may be 100,000 such objects."""
-        head, check = self._head, self._check
-        assert head is not None
-        assert check is not None
-        contents = [decompress(body, MAX_CHUNK_BYTES) for body in bodies]
-        content = b"".join(contents) if all(contents) else b""  # an empty chunk is refused
-        check.add(content)
-        digests = list(map(chunk_digest, contents))
-        self._digests += digests
-        self._missing = 0
-        if self._zones is not None and head.type == "zones":
-            self._pieces.append((head.name, content))
-        self._end(head, zip(digests, map(len, contents), bodies, strict=True))
+    def _take_run(self, run: Run) -> None:
+        """Take many objects at once, or else one by one, which says what is wrong with them."""
+        done = self.received + len(self.listed) + len(self.gone)
+        fits = (
+            self._missing == 0
+            and self._resumed is None
+            and done + len(run.names) <= self.total
+            and (run.type, run.names[0]) > self._last
+        )
+        checked = check_run(run) if fits else None
+        if checked is None:
+            for element in run.elements():
+                self._take(element)
+            return
+        self._last = (run.type, run.names[-1])
+        if self._zones is not None and run.type == "zones":
+            self._pieces += zip(run.names, checked.contents, strict=True)
+        columns = zip(
+            repeat(run.type), run.names, run.seqs, run.mtimes, run.sizes, run.lines, run.crc32s,
+            run.digests, run.attributes, checked.chunks,
+        )  # fmt: skip
+        self._batch.add_versions(columns, checked.rows)
+        self.received += len(run.names)
 
     def _take_chunk(self, body: bytes) -> None:
         head = self._head
@@ -165,11 +164,11 @@ class BootstrapReceiver:
         if not self._missing:
             self._end(head)
 
-    def _end(self, head: Head, chunks: Iterable[tuple[bytes, int, bytes]] = ()) -> None:
+    def _end(self, head: Head) -> None:
         assert self._check is not None
         self._check.finish()
         self._head = self._check = None
-        self._batch.add_version(version_of(head, b"".join(self._digests)), chunks)
+        self._batch.add_version(version_of(head, b"".join(self._digests)))
         self.received += 1
 
     def partial(self) -> Version | None:

@@ -1,14 +1,23 @@
 """What an object from another store must be before it is staged: nothing that its head says is
 believed."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
+from operator import lt
 from zlib import crc32
 
-from syncd.content.messages import Head
-from syncd.content.versions import Version, object_digest
+from syncd.content.compression import decompress_all
+from syncd.content.messages import Head, Run
+from syncd.content.versions import Version, chunk_digest, object_digest
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
+from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.protocol.packing import unpack
 from syncd.types import data_type
+
+_RUN_BYTES = 16 * 1024 * 1024
+"""Content of a run that is checked as a whole; that of a block of zones is a tenth."""
 
 
 class ContentCheck:
@@ -47,6 +56,54 @@ class ContentCheck:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedRun:
+    """A run of objects that are what their heads say."""
+
+    contents: list[bytes]
+    """Of each object."""
+    chunks: list[bytes]
+    """The chunk digests of each object, put one after another."""
+    rows: list[tuple[bytes, int, bytes]]
+    """Of each chunk: its digest, size and body."""
+
+
+def check_run(run: Run) -> CheckedRun | None:
+    """Check a run as a whole; None if something is not what it says, or if it is very large.
+
+    Then its objects must be taken one by one, which says what it is. Raises NotSupported for an
+    unknown type.
+    """
+    kind = data_type(run.type)
+    try:
+        pieces = decompress_all(run.bodies, MAX_CHUNK_BYTES, _RUN_BYTES)
+        if not all(map(kind.is_name, run.names)):
+            return None
+        for attributes in set(run.attributes):
+            _check_attributes(run.type, attributes)
+    except (IllegalValue, ProtocolViolation, VerificationFailed):
+        return None
+    digests = list(map(chunk_digest, pieces))
+    contents = _joined(pieces, run.counts)
+    chunks = _joined(digests, run.counts)
+    lines = [content.count(b"\n") for content in contents] if kind.has_lines else [0] * len(chunks)
+    if (
+        all(map(lt, run.names, run.names[1:]))
+        and list(map(len, contents)) == list(run.sizes)
+        and lines == list(run.lines)
+        and list(map(crc32, contents)) == list(run.crc32s)
+        and list(map(object_digest, chunks)) == list(run.digests)
+    ):
+        sizes = map(len, pieces)
+        return CheckedRun(contents, chunks, list(zip(digests, sizes, run.bodies, strict=True)))
+    return None
+
+
+def _joined(pieces: Iterable[bytes], counts: Iterable[int]) -> list[bytes]:
+    remaining = iter(pieces)
+    return [b"".join(islice(remaining, count)) for count in counts]
+
+
 def version_of(head: Head, chunks: bytes) -> Version:
     """Return the version that a head describes, with its chunks.
 
@@ -57,7 +114,7 @@ def version_of(head: Head, chunks: bytes) -> Version:
     if object_digest(chunks) != head.digest:
         raise VerificationFailed(f"{head.type} {head.name}: its chunks have not the stated digest")
     try:
-        if data_type(head.type).check_name(head.name) != head.name:
+        if not data_type(head.type).is_name(head.name):
             raise VerificationFailed(f"{head.type} {head.name!r}: not the one form of this name")
         _check_attributes(head.type, head.attributes)
     except (IllegalValue, ProtocolViolation) as error:

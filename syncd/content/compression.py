@@ -6,6 +6,7 @@ one whole frame and nothing behind it.
 """
 
 import threading
+from collections.abc import Sequence
 
 import zstandard
 
@@ -51,6 +52,24 @@ def decompress(frame: bytes, limit_bytes: int) -> bytes:
         return _decompress(_contexts.decompressor, frame, limit_bytes)
     except zstandard.ZstdError as error:
         raise VerificationFailed(f"damaged zstd frame: {error}") from None
+
+
+def decompress_all(frames: Sequence[bytes], limit_bytes: int, total_bytes: int) -> list[bytes]:
+    """Return what many frames hold: each something, at most `limit_bytes`, together at most
+    `total_bytes`.
+
+    Raises VerificationFailed without saying which of them is not so.
+    """
+    try:
+        sizes = list(map(zstandard.frame_content_size, frames))
+        if all(0 < size <= limit_bytes for size in sizes) and sum(sizes) <= total_bytes:
+            opened = _contexts.decompressor.decompress
+            return [opened(frame, allow_extra_data=False) for frame in frames]
+    except zstandard.ZstdError as error:
+        raise VerificationFailed(f"damaged zstd frame: {error}") from None
+    raise VerificationFailed(
+        f"zstd frames of no content, of more than {limit_bytes} bytes, or of {total_bytes} in all"
+    )
 
 
 def compress_against(data: bytes, dictionary: bytes) -> bytes:

@@ -8,17 +8,19 @@ made once.
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
 from syncd.content.messages import BlockWriter, Head, Opening
-from syncd.content.versions import Version
+from syncd.content.versions import Version, split_digests
 from syncd.errors import IllegalValue
 from syncd.protocol.connection import framed_block
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
 from syncd.store.bulk import IN_LIST_VALUES
-from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS
+from syncd.store.small import PagesWithBodies, bodies_in
+from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS, VERSION_COLUMNS, as_version
 
 FIRST_BLOCK_BYTES = 64 * 1024
 """Blocks begin small, so that the other side has something to do early."""
@@ -62,17 +64,21 @@ def make_block(
     if opening is not None:
         writer.add(opening)
     after, begun = position.after, position.begun
-    for version, sent, bodies in _objects(view, types, position, limit_bytes):
-        own = len(version.chunk_digests())
-        block = None
-        if not begun:
-            block = writer.add(head_of(version, bodies=own - sent))
-        while block is None and sent < own:
-            block = writer.add(next(bodies))
-            sent += 1
-        if block is not None and sent < own:
-            return Made(framed_block(block), Position(after, sent, begun=True))
-        after, begun = (version.type, version.name), False
+    for row, sent, bodies in _objects(view, types, position, writer):
+        block: bytes | None = None
+        if isinstance(bodies, tuple):
+            block = writer.add_whole(row, bodies)
+        else:
+            version = as_version(row[: len(VERSION_COLUMNS)])
+            own = len(version.chunk_digests())
+            if not begun:
+                block = writer.add(head_of(version, bodies=own - sent))
+            while block is None and sent < own:
+                block = writer.add(next(bodies))
+                sent += 1
+            if block is not None and sent < own:
+                return Made(framed_block(block), Position(after, sent, begun=True))
+        after, begun = (row.type, row.name), False
         if block is not None:
             return Made(framed_block(block), Position(after))
     last = writer.flush()
@@ -80,31 +86,38 @@ def make_block(
 
 
 def _objects(
-    view: View, types: Sequence[str], position: Position, limit_bytes: int
-) -> Iterator[tuple[Version, int, Iterator[bytes]]]:
-    """Yield each object with how many of its chunks are left out, and the bodies of the others.
+    view: View, types: Sequence[str], position: Position, writer: BlockWriter
+) -> Iterator[tuple[Any, int, Iterator[bytes] | tuple[bytes, ...]]]:
+    """Yield each object's row with how many of its chunks are left out, and the bodies of the
+    others: all of them, for a small one, or one by one.
 
-    No more is read at a time than a block of `limit_bytes` may need.
+    No more is read at a time than the block may need.
     """
+    limit_bytes = writer.limit_bytes
     page_rows = max(1, min(PAGE_ROWS, limit_bytes // _ROW_BYTES))
     chunks = max(1, min(IN_LIST_VALUES, limit_bytes // _CHUNK_BYTES))
-    versions = view.versions(types, after=position.after, page_rows=page_rows)
-    if position.skip:
-        for first in versions:
-            digests = first.chunk_digests()
+    pages = PagesWithBodies(view, types, position.after)
+    if position.skip or position.begun:
+        for first in pages.next(1):
+            digests = split_digests(first.chunks)
             if position.skip > len(digests):
                 raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
-            yield (
-                first,
-                position.skip,
-                view.bodies_in_order(digests[position.skip :], at_once=chunks),
-            )
-            break
-    group_objects = min(GROUP_OBJECTS, page_rows)
-    for version, bodies in view.stored(
-        versions, group_objects=group_objects, chunks_at_once=chunks
-    ):
-        yield version, 0, bodies
+            rest = digests[position.skip :]
+            yield first, position.skip, view.bodies_in_order(rest, at_once=chunks)
+    rows, read = page_rows, 0
+    while page := pages.next(rows):
+        own = [bodies_in(row) for row in page]
+        others = view.stored(
+            (as_version(row[: len(VERSION_COLUMNS)]) for row, bodies in zip(page, own, strict=True)
+             if bodies is None),
+            group_objects=min(GROUP_OBJECTS, page_rows),
+            chunks_at_once=chunks,
+        )  # fmt: skip
+        for row, bodies in zip(page, own, strict=True):
+            yield row, 0, next(others)[1] if bodies is None else bodies
+        read += len(page)
+        room_bytes = limit_bytes - writer.size_bytes
+        rows = max(1, min(page_rows, 1 + room_bytes * read // writer.size_bytes))
 
 
 def head_of(version: Version, *, bodies: int | None = None, chunks: bytes | None = None) -> Head:

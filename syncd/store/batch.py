@@ -7,7 +7,7 @@ with `gc`.
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -37,6 +37,7 @@ from syncd.store.schema import (
     commit,
     staged,
 )
+from syncd.store.servers import refresh_statistics
 from syncd.types.base import Prepared, data_type
 
 _FLUSH_BYTES = 4 * 1024 * 1024
@@ -133,23 +134,28 @@ class Batch:
             self._chunks[digest] = (digest, size, body)
             self._held(len(body) + _ROW_BYTES)
 
-    def add_version(
-        self, present: Version, chunks: Iterable[tuple[bytes, int, bytes]] = ()
-    ) -> None:
-        """Stage a version as another store has it, its number included.
-
-        `chunks` are some of its own, as for `add_chunk`: they are written with it, never before.
-        """
-        held_bytes = 0
-        for row in chunks:
-            if row[0] not in self._chunks:
-                self._chunks[row[0]] = row
-                held_bytes += len(row[2]) + _ROW_BYTES
-        self._held_bytes += held_bytes
+    def add_version(self, present: Version) -> None:
+        """Stage a version as another store has it, its number included."""
         self._stage(
             present.type, present.name, None, present.seq, present.mtime, present.size,
             present.lines, present.crc32, present.digest, present.attributes, present.chunks,
         )  # fmt: skip
+
+    def add_versions(
+        self,
+        columns: Iterable[tuple[Any, ...]],
+        chunks: Collection[tuple[bytes, int, bytes]],
+    ) -> None:
+        """Stage versions as another store has them, each the columns of a Version in their order,
+        with all their chunks, as for `add_chunk`."""
+        rows = [(self.id, *version[:2], None, *version[2:]) for version in columns]
+        known = len(self._chunks)
+        self._chunks |= {row[0]: row for row in chunks}
+        self._staged += rows
+        self.changes += len(rows)
+        held_bytes = _ROW_BYTES * (len(self._chunks) - known + len(rows))
+        held_bytes += sum(len(body) for _, _, body in chunks) + sum(len(row[-1]) for row in rows)
+        self._held(held_bytes)
 
     def add_gone(self, type_name: str, name: str) -> None:
         """Stage that an object is gone at the other store."""
@@ -211,6 +217,7 @@ class Batch:
             connection.execute(SET_CLOCK, {"seq": seq})
             add_commit(connection, seq, now, author, comment)
             self._remove_staged(connection)
+            refresh_statistics(connection, self.changes)
         self._flushed = False
         return Token(present.epoch, seq)
 

@@ -6,6 +6,7 @@ executemany.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Table, bindparam
@@ -13,6 +14,9 @@ from sqlalchemy.sql import Delete, Insert, Update
 from sqlalchemy.sql.expression import ClauseElement
 
 from syncd.store import copying
+
+_STATEMENT_VALUES = 900
+"""Values in one statement; 999 is what every SQLite takes."""
 
 T = TypeVar("T")
 Row = Sequence[Any]
@@ -44,7 +48,37 @@ def insert_rows(
         copying.copy_rows(connection, table, rows, ignore_known=ignore_known)
     elif rows:
         text, names = _compiled_insert(table, connection.dialect, ignore_known)
-        _execute_many(connection, text, names, tuple(table.columns.keys()), rows)
+        columns = tuple(table.columns.keys())
+        if connection.dialect.name == "sqlite":
+            assert names == columns
+            rows = _insert_at_once(connection, text, len(columns), rows)
+        _execute_many(connection, text, names, columns, rows)
+
+
+def _insert_at_once(
+    connection: Connection, text: str, columns: int, rows: Sequence[Row]
+) -> Sequence[Row]:
+    """Insert on SQLite as many rows by one statement as it takes values; return those left over.
+
+    The driver gives up the interpreter's lock for each row that it inserts alone, and sets the
+    statement up anew: together they take two thirds of the time.
+    """
+    at_once = _STATEMENT_VALUES // columns
+    whole = len(rows) - len(rows) % at_once
+    if whole:
+        statement = _for_several(text, columns, at_once)
+    for at in range(0, whole, at_once):
+        values = tuple(chain.from_iterable(rows[at : at + at_once]))
+        connection.exec_driver_sql(statement, values)
+    return rows[whole:]
+
+
+@lru_cache(maxsize=32)
+def _for_several(text: str, columns: int, rows: int) -> str:
+    """Return an INSERT of one row as one of several."""
+    row = f"({', '.join('?' * columns)})"
+    before, after = text.split(row)
+    return f"{before}{', '.join([row] * rows)}{after}"
 
 
 def update_rows(
@@ -138,4 +172,5 @@ def _execute_many(
     else:
         order = [columns.index(name) for name in names]
         parameters = [tuple(row[at] for at in order) for row in rows]
-    connection.exec_driver_sql(text, parameters)
+    if parameters:
+        connection.exec_driver_sql(text, parameters)

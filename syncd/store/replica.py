@@ -33,6 +33,7 @@ from syncd.store.schema import (
     tally,
     version,
 )
+from syncd.store.servers import refresh_statistics
 from syncd.store.view import VERSION_COLUMNS, as_version
 
 REPLICA_BATCH = "replica"
@@ -164,6 +165,7 @@ class ReplicaBatch(Batch):
             self._remove_staged(connection)
             left = [(digest,) for digest in self.rotten]  # only history was made of these
             delete_rows(connection, chunk, ("digest",), left)
+            refresh_statistics(connection, self.changes)
         self.changes = 0
 
     def _check_staged(self, connection: Connection, present: Clock, seq: int) -> None:

@@ -29,6 +29,9 @@ _CONNECT_TIMEOUT_S = 10
 _SILENCE_S = 60
 """After so much silence, a host that should have acknowledged something is gone."""
 
+_MANY_CHANGES = 5_000
+"""Looking at the tables takes half a second then, and writing so many objects several."""
+
 _SCHEMA_LOCK = 0x73796E636474
 """Of PostgreSQL's advisory locks, that of a store's tables: `syncdt`."""
 
@@ -80,6 +83,16 @@ def open_server(url: URL, what: str, **pool: Any) -> Engine:
     else:
         _set_up_mariadb(engine, lock_s)
     return engine
+
+
+def refresh_statistics(connection: Connection, changes: int) -> None:
+    """Have PostgreSQL look at its tables if a transaction has changed many objects.
+
+    It would do so within a minute. Until then it takes a table that was just filled for a small
+    one, and sorts all of it for every page of a bootstrap.
+    """
+    if connection.dialect.name == "postgresql" and changes >= _MANY_CHANGES:
+        connection.exec_driver_sql("ANALYZE version, chunk")
 
 
 def _lock_timeout_s(url: URL, what: str) -> int:

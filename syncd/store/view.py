@@ -62,19 +62,19 @@ def live_at(seq: int | BindParameter[int], table: Any = version) -> ColumnElemen
 
 
 # Made once: making a statement costs as much as running it.
-_PAGE = (
+OF_PAGE = (
     version.c.type == bindparam("kind"),
     live_at(bindparam("seq")),
     version.c.name > bindparam("behind"),
 )
-_ROWS: BindParameter[int] = bindparam("rows")
-_VERSIONS = select(*VERSION_COLUMNS).where(*_PAGE).order_by(version.c.name).limit(_ROWS)
+ROWS: BindParameter[int] = bindparam("rows")
+_VERSIONS = select(*VERSION_COLUMNS).where(*OF_PAGE).order_by(version.c.name).limit(ROWS)
 _ONE_VERSION = _VERSIONS.where(version.c.name == bindparam("name"))
 _MARKS = (
     select(version.c.type, version.c.name, version.c.digest, version.c.attributes)
-    .where(*_PAGE)
+    .where(*OF_PAGE)
     .order_by(version.c.name)
-    .limit(_ROWS)
+    .limit(ROWS)
 )
 _FIND = select(*VERSION_COLUMNS).where(
     version.c.type == bindparam("kind"),

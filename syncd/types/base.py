@@ -60,6 +60,10 @@ class DataType(ABC):
     def check_name(self, name: str) -> str:
         """Return the one form of a name. Raises IllegalValue."""
 
+    def is_name(self, name: str) -> bool:
+        """Say whether `name` is the one form of a name. Raises IllegalValue for what is none."""
+        return self.check_name(name) == name
+
     @abstractmethod
     def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Return content that came over the wire in canonical form. Raises InvalidContent."""

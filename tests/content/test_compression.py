@@ -17,6 +17,7 @@ from syncd.content.compression import (
     compress_against,
     decompress,
     decompress_against,
+    decompress_all,
 )
 from syncd.errors import VerificationFailed
 
@@ -129,6 +130,34 @@ def test_a_flipped_byte_is_refused_or_gives_other_content_but_no_other_error(
     frame[at] ^= data.draw(st.integers(1, 255))
     with suppress(VerificationFailed):
         decompress(bytes(frame), LIMIT_BYTES)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=6), st.integers(0, 61), st.integers(0, 200))
+def test_many_frames_are_opened_at_once_within_both_limits(
+    contents: list[bytes], limit_bytes: int, total_bytes: int
+) -> None:
+    frames = list(map(compress, contents))
+    sizes = list(map(len, contents))
+    if all(0 < size <= limit_bytes for size in sizes) and sum(sizes) <= total_bytes:
+        assert decompress_all(frames, limit_bytes, total_bytes) == contents
+    else:
+        with pytest.raises(VerificationFailed, match="of no content, of more than"):
+            decompress_all(frames, limit_bytes, total_bytes)
+
+
+@given(st.data())
+def test_one_bad_frame_among_many_is_refused_if_it_is_by_itself(data: st.DataObject) -> None:
+    frame = bytearray(compress(b"".join(b"host%d A 192.0.2.%d\n" % (n, n) for n in range(40))))
+    at = data.draw(st.integers(0, len(frame) - 1))
+    frame[at] ^= data.draw(st.integers(1, 255))
+    damaged = bytes(frame) + data.draw(st.binary(max_size=2))
+    try:
+        alone = decompress(damaged, LIMIT_BYTES)
+    except VerificationFailed:
+        with pytest.raises(VerificationFailed):
+            decompress_all([compress(b"a"), damaged], LIMIT_BYTES, LIMIT_BYTES)
+    else:
+        assert decompress_all([compress(b"a"), damaged], LIMIT_BYTES, LIMIT_BYTES)[1] == alone
 
 
 def test_frames_can_be_made_and_opened_in_several_threads_at_once() -> None:

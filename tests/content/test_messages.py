@@ -1,6 +1,7 @@
 """Blocks are read back as they were written, and whatever is wrong with one is one error."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from syncd.content.messages import (
     Gone,
     Head,
     Opening,
+    Run,
     write_blocks,
 )
 from syncd.content.splices import SpliceShape
@@ -132,11 +134,64 @@ def test_a_damaged_block_is_read_or_raises_only_a_violation(
         read_or_refused(block[: data.draw(st.integers(0, len(block) - 1))])
 
 
+def in_runs(blocks: Iterable[bytes]) -> Iterator[Element]:
+    """Yield what `read_all` returns, read in runs."""
+    reader = BlockReader()
+    for block in blocks:
+        for found in reader.read_runs(block):
+            if isinstance(found, Run):
+                yield from found.elements()
+            else:
+                yield found
+
+
+@given(elements, st.integers(1, 2000))
+def test_what_is_read_in_runs_is_what_is_read_one_by_one(
+    written: list[Element], block_bytes: int
+) -> None:
+    blocks = list(write_blocks(written, growing_from=block_bytes))
+    assert list(in_runs(blocks)) == written
+
+
+@given(st.lists(st.integers(1, 16), min_size=1), st.integers(1, 4000))
+def test_objects_with_their_few_chunks_are_read_as_one_run_a_block(
+    counts: list[int], block_bytes: int
+) -> None:
+    written: list[Element] = []
+    for number, count in enumerate(counts):
+        written.append(
+            Head("zones", f"z{number}.", 1, -5, 7, 1, 9, bytes(32), b"\x80", bodies=count)
+        )
+        written += [b"%d" % chunk for chunk in range(count)]
+    (block,) = write_blocks(written, growing_from=1 << 30)
+    first, *rest = BlockReader().read_runs(block)
+    assert isinstance(first, Run)
+    assert (list(first.elements()), rest) == (written, [])
+    assert list(in_runs(write_blocks(written, growing_from=block_bytes))) == written
+
+
+@given(st.data())
+def test_a_damaged_run_is_read_or_refused_as_its_elements_are(data: st.DataObject) -> None:
+    block = pack(["zones", *([[*_GOOD[:-1], 2], b"1", b"2"] * 3)])
+    at = data.draw(st.integers(0, len(block) - 1))
+    damaged = block[:at] + bytes([data.draw(st.integers(0, 255))]) + block[at + 1 :]
+    found: list[Any] = []
+    for read in (read_all, lambda blocks: list(in_runs(blocks))):
+        try:
+            found.append(read([damaged]))
+        except ProtocolViolation as error:
+            found.append(str(error))
+    assert found[0] == found[1]
+
+
 def read_or_refused(block: bytes) -> None:
     try:
         found = read_all([block])
-    except ProtocolViolation:
+    except ProtocolViolation as error:
+        with pytest.raises(ProtocolViolation, match=re.escape(str(error))):
+            list(in_runs([block]))
         return
+    assert repr(list(in_runs([block]))) == repr(found)  # NaN is not equal to itself
     for element in found:
         if isinstance(element, Head):
             assert element.inserted() >= 0
@@ -160,8 +215,9 @@ _GOOD: list[Any] = ["example.", 1, 0, 5, 1, 7, bytes(32), b"\x80", 1]
 def test_an_object_with_a_field_out_of_its_range_is_refused(field: int, value: Any) -> None:
     row = [*_GOOD]
     row[field] = value
-    with pytest.raises(ProtocolViolation, match=r"not an object|not a splice"):
-        read_all([pack(["zones", row])])
+    for read in (read_all, lambda blocks: list(in_runs(blocks))):
+        with pytest.raises(ProtocolViolation, match=r"not an object|not a splice"):
+            read([pack(["zones", row, b"chunk"])])
 
 
 def test_an_object_before_any_type_is_refused() -> None:

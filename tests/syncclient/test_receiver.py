@@ -1,6 +1,6 @@
 """What comes out of a stream is verified where it is seen first, each thing by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from syncd.content.compression import compress
 from syncd.content.messages import Element, Gone, Head, write_blocks
 from syncd.content.splices import SpliceShape
 from syncd.content.versions import chunk_digest, object_digest
-from syncd.errors import ProtocolViolation, VerificationFailed
+from syncd.errors import NotSupported, ProtocolViolation, VerificationFailed
 from syncd.protocol.packing import pack
 from syncd.store import Store
 from tests.databases import on_every_engine
@@ -153,6 +153,48 @@ def test_objects_are_the_same_however_they_are_cut_into_blocks(cuts: list[int]) 
         assert {row[2] for row in batch._chunks.values()} == {
             element for element in elements if isinstance(element, bytes)
         }
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"name": "f0"}, {"name": "f3"}, {"name": "../f"}, {"name": "f9"}, {"name": ""}, {"size": 5},
+    {"lines": 1}, {"crc32": 5}, {"digest": bytes(32)}, {"seq": 0}, {"attributes": b"\x80"},
+    {"attributes": b""}, {"type": "zones"}, {"type": "nothing"}, {"bodies": 2}, {},
+]  # fmt: skip
+
+
+def changed(elements: list[Element], at: int) -> Iterator[list[Element]]:
+    """Yield the elements with one of them changed."""
+    present = elements[at]
+    others: list[Element] = [compress(b""), compress(b"x"), b"x", b""]
+    if isinstance(present, Head):
+        others = [replace(present, **change) for change in CHANGES]
+    for other in others:
+        yield [*elements[:at], other, *elements[at + 1 :]]
+
+
+@pytest.mark.parametrize("at", range(len(SIZES) + sum(SIZES)))
+def test_what_is_wrong_with_one_of_many_is_said_as_if_it_came_alone(store: Store, at: int) -> None:
+    for elements in changed(elements_of_all(), at):
+        for total in (1, len(SIZES)):
+            alone, together = (
+                taken(store, write_blocks(elements, growing_from=block_bytes), total)
+                for block_bytes in (1, 1 << 20)
+            )
+            assert alone == together
+
+
+def taken(store: Store, blocks: Iterable[bytes], total: int) -> tuple[Any, ...]:
+    """Return what was said of some blocks, and what is staged then."""
+    batch = store.replica_batch()
+    receiver = BootstrapReceiver(batch, total=total)
+    said = ""
+    try:
+        for block in blocks:
+            receiver.take(block)
+        receiver.finish()
+    except (ProtocolViolation, VerificationFailed, NotSupported) as error:
+        said = f"{type(error).__name__}: {error}"
+    return said, receiver.received, batch.changes, list(batch._staged)
 
 
 def test_a_small_object_whose_chunks_do_not_all_follow_is_named(store: Store) -> None:
