@@ -50,8 +50,6 @@ def bootstrap(bench: Bench, name: str) -> list[Row]:
                 # BIND does not finish `many` in any sensible time: one failure tells it all.
                 if name == "many" and side == bind.NAME and number > 0:
                     continue
-                # It stays: for minutes, ext4 looks at each inode that was given up before it makes
-                # a file, so whoever came next would pay for the 100,000 files of the one before.
                 bench.attempt(figure, side, partial(run, bench.work / f"{side}-{number}"))
     mine = bench.result(figure, ours.NAME)
     return [

@@ -3,7 +3,6 @@
 The servers flush every commit, as SQLite does here.
 """
 
-import shutil
 from contextlib import ExitStack
 from functools import partial
 
@@ -40,7 +39,6 @@ def bootstraps(bench: Bench) -> list[Row]:
                 work = bench.work / f"{name}-{number}"
                 run = partial(ours.bootstrap, source, data, work, bench.limit_s)
                 bench.attempt(_FIGURE, f"from {name}", run)
-                shutil.rmtree(work, ignore_errors=True)
             for server in servers:
                 server.create("replica")
                 work = bench.work / f"into-{server.name}-{number}"
@@ -50,7 +48,6 @@ def bootstraps(bench: Bench) -> list[Row]:
                 )  # fmt: skip
                 bench.attempt(_FIGURE, f"into {server.name}", run)
                 server.drop("replica")
-                shutil.rmtree(work, ignore_errors=True)
     sqlite = bench.result(_FIGURE, f"from {_SQLITE}")
     rows = []
     for way, goals in (("from", _SOURCE_GOALS), ("into", dict.fromkeys(_SOURCE_GOALS))):

@@ -5,9 +5,9 @@ server as a secondary by NOTIFY, AXFR and IXFR with its delays set to zero.
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -112,7 +112,6 @@ def serve(bench: Bench, name: str, server: str, goal: float) -> list[Row]:
                     continue  # what did not come in time once takes too long for a second try
                 work = bench.work / f"{side}-{number}".replace(" ", "-").replace(",", "")
                 bench.attempt(figure, side, partial(run, work))
-                shutil.rmtree(work, ignore_errors=True)
     return [
         ratio_row(
             f"empty replica to answering, {name}, {server} behind",
@@ -229,10 +228,9 @@ def change_many(bench: Bench, server: str) -> list[Row]:
     mine, peer = f"{ours.NAME}, {server} behind", f"{server}, NOTIFY and IXFR"
     for number in range(bench.repeat):
         for side, run in ((mine, _change_many_ours), (peer, _change_many_peer)):
-            with _some_zones(bench) as (folder, files):
-                work = bench.work / f"many-{number}-{side}".replace(" ", "-").replace(",", "")
-                bench.attempt(figure, side, partial(run, bench, work, server, folder, files))
-                shutil.rmtree(work, ignore_errors=True)
+            work = bench.work / f"many-{number}-{side}".replace(" ", "-").replace(",", "")
+            folder, files = _some_zones(bench, work)
+            bench.attempt(figure, side, partial(run, bench, work, server, folder, files))
     theirs = bench.result(figure, peer)
     after_commit = [
         one.value.after_commit_seconds
@@ -247,14 +245,12 @@ def change_many(bench: Bench, server: str) -> list[Row]:
     ]
 
 
-@contextmanager
-def _some_zones(bench: Bench) -> Iterator[tuple[Path, list[DatasetFile]]]:
-    folder = bench.work / "some-zones"
-    folder.mkdir()
+def _some_zones(bench: Bench, work: Path) -> tuple[Path, list[DatasetFile]]:
+    folder = work / "some-zones"
+    folder.mkdir(parents=True)
     for file in dataset("many", bench.data).files()[:_SOME_ZONES]:
         shutil.copy(file.path, folder)
-    yield folder, zone_files(folder)
-    shutil.rmtree(folder)
+    return folder, zone_files(folder)
 
 
 def _edit(files: Sequence[DatasetFile]) -> list[str]:
