@@ -37,6 +37,8 @@ class ClockWatch:
         self._seen: Token | None = None
         self._users = 0
         self._readable = True
+        self._unforeseen: type[Exception] | None = None
+        """What was logged last that nobody has thought of, while the store cannot be read."""
 
     async def run(self) -> None:
         """Look for ever.
@@ -72,14 +74,15 @@ class ClockWatch:
                 log.error("store_unreadable", reason=error)
             self._readable = False
             return
-        except Exception:  # whatever it is, the watch goes on; the log has the trace, once
-            if self._readable:
+        except Exception as error:  # whatever it is, the watch goes on; the log has its trace, once
+            if type(error) is not self._unforeseen:
                 log.exception("store_unreadable")
+            self._unforeseen = type(error)
             self._readable = False
             return
         if not self._readable:
             log.info("store_readable")
-        self._readable = True
+        self._readable, self._unforeseen = True, None
 
     async def _check_users(self, token: Token) -> None:
         """Bring the roles of sessions up to date, if users may have changed since they logged

@@ -7,6 +7,7 @@ import pytest
 import trio
 import trio.testing
 
+from syncd.errors import StoreError
 from syncd.server.clockwatch import GLANCE_S, WATCH_S, ClockWatch
 from tests.databases import on_every_engine
 
@@ -55,3 +56,29 @@ def test_a_database_that_is_no_file_is_looked_at_now_and_then() -> None:
 
 def test_nothing_is_looked_at_while_nobody_is_logged_in() -> None:
     assert looks_of([1, 2, 3, 4], STRANGER, 4 * WATCH_S) == []
+
+
+def test_a_fault_of_ours_is_logged_once_also_while_the_store_cannot_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away, fault, other = StoreError("away"), ZeroDivisionError("fault"), KeyError("other")
+    failures: list[Exception] = [away, fault, fault, away, fault, other]
+
+    async def in_thread(*_: object) -> None:
+        raise failures.pop(0)
+
+    async def run() -> None:
+        daemon = SimpleNamespace(
+            in_thread=in_thread,
+            store=SimpleNamespace(clock=None),
+            freezes=SimpleNamespace(held=None),
+            announced=None,
+        )
+        watch = ClockWatch(cast(Any, daemon))
+        for _ in range(len(failures)):
+            await watch.look()
+
+    trio.run(run)
+    traces = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert traces == [fault, other]
+    assert len(caplog.records) == 3
