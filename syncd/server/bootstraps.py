@@ -19,7 +19,7 @@ from syncd.protocol.connection import framed_block
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
 from syncd.store.bulk import IN_LIST_VALUES
-from syncd.store.small import PagesWithBodies, bodies_in
+from syncd.store.small import bodies_in, pages_with_bodies
 from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS, VERSION_COLUMNS, as_version
 
 FIRST_BLOCK_BYTES = 64 * 1024
@@ -96,16 +96,26 @@ def _objects(
     limit_bytes = writer.limit_bytes
     page_rows = max(1, min(PAGE_ROWS, limit_bytes // _ROW_BYTES))
     chunks = max(1, min(IN_LIST_VALUES, limit_bytes // _CHUNK_BYTES))
-    pages = PagesWithBodies(view, types, position.after)
-    if position.skip or position.begun:
-        for first in pages.next(1):
+    resumed = position.skip > 0 or position.begun
+    read = 0
+
+    def wanted_rows() -> int:
+        if resumed:
+            return 1
+        room_bytes = limit_bytes - writer.size_bytes
+        more = 1 + room_bytes * read // writer.size_bytes if read else page_rows
+        return max(1, min(page_rows, more))
+
+    for page in pages_with_bodies(view, types, wanted_rows, after=position.after):
+        if resumed:
+            resumed = False
+            (first,) = page
             digests = split_digests(first.chunks)
             if position.skip > len(digests):
                 raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
             rest = digests[position.skip :]
             yield first, position.skip, view.bodies_in_order(rest, at_once=chunks)
-    rows, read = page_rows, 0
-    while page := pages.next(rows):
+            continue
         own = [bodies_in(row) for row in page]
         others = view.stored(
             (as_version(row[: len(VERSION_COLUMNS)]) for row, bodies in zip(page, own, strict=True)
@@ -116,8 +126,6 @@ def _objects(
         for row, bodies in zip(page, own, strict=True):
             yield row, 0, next(others)[1] if bodies is None else bodies
         read += len(page)
-        room_bytes = limit_bytes - writer.size_bytes
-        rows = max(1, min(page_rows, 1 + room_bytes * read // writer.size_bytes))
 
 
 def head_of(version: Version, *, bodies: int | None = None, chunks: bytes | None = None) -> Head:

@@ -143,12 +143,12 @@ class Batch:
 
     def add_versions(
         self,
-        columns: Iterable[tuple[Any, ...]],
+        versions: Iterable[tuple[Any, ...]],
         chunks: Collection[tuple[bytes, int, bytes]],
     ) -> None:
         """Stage versions as another store has them, each the columns of a Version in their order,
         with all their chunks, as for `add_chunk`."""
-        rows = [(self.id, *version[:2], None, *version[2:]) for version in columns]
+        rows = [(self.id, *version[:2], None, *version[2:]) for version in versions]
         known = len(self._chunks)
         self._chunks |= {row[0]: row for row in chunks}
         self._staged += rows

@@ -3,7 +3,7 @@
 There may be 100,000 of them, and asking for versions and chunks apart takes twice as long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Integer, and_, func, literal_column, select
@@ -50,43 +50,19 @@ _COLUMNS = len(VERSION_COLUMNS)
 
 
 def bodies_in(row: Sequence[Any]) -> tuple[bytes, ...] | None:
-    """Return the chunks of a small object from a row of `PagesWithBodies`, None for any other
+    """Return the chunks of a small object from a row of `pages_with_bodies`, None for any other
     object, and for one that misses some."""
     bodies = tuple(body for body in row[_COLUMNS:] if body is not None)
     return bodies if len(bodies) * DIGEST_BYTES == len(row[_COLUMNS - 1]) else None
 
 
-class PagesWithBodies:
-    """The objects of a view in the order of type and name, those behind `after` (type, name)."""
-
-    def __init__(
-        self, view: View, types: Sequence[str], after: tuple[str, str] | None = None
-    ) -> None:
-        self._view = view
-        self._types = sorted(kind for kind in types if after is None or kind >= after[0])
-        first = after is not None and self._types[:1] == [after[0]]
-        self._behind = after[1] if after is not None and first else ""
-
-    def next(self, rows: int) -> Sequence[Any]:
-        """Return the next objects, at most `rows`; none at the end.
-
-        A row holds the columns of a version, and the bodies of its chunks if it is a small one.
-        Raises ViewGone.
-        """
-        while self._types:
-            wanted = {
-                "kind": self._types[0],
-                "seq": self._view.token.seq,
-                "behind": self._behind,
-                "rows": rows,
-            }
-            with self._view.reading() as connection:
-                page = connection.execute(_PAGE, wanted).all()
-            if len(page) < rows:
-                del self._types[0]
-                self._behind = ""
-            else:
-                self._behind = page[-1].name
-            if page:
-                return page
-        return ()
+def pages_with_bodies(
+    view: View,
+    types: Sequence[str],
+    page_rows: Callable[[], int],
+    *,
+    after: tuple[str, str] | None = None,
+) -> Iterator[Sequence[Any]]:
+    """Yield the objects of a view as `View.pages` does: the columns of a version, and the bodies of
+    its chunks if it is a small one. Raises ViewGone."""
+    return view.pages(_PAGE, types, page_rows, after=after)

@@ -8,7 +8,7 @@ is asked once, at the beginning.
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -197,7 +197,7 @@ class View:
         )
         found = (
             as_version(row)
-            for page in self._pages(statement, types, page_rows, after=after, wanted=wanted)
+            for page in self.pages(statement, types, lambda: page_rows, after=after, wanted=wanted)
             for row in page
         )
         if pattern is not None and not exact:
@@ -331,31 +331,35 @@ class View:
     def marks(self, types: Sequence[str]) -> Iterator[Marked]:
         """Yield name and mark of each object, in the order of type and name, and nothing else of
         it."""
-        for page in self._pages(_MARKS, types, PAGE_MARKS):
+        for page in self.pages(_MARKS, types, lambda: PAGE_MARKS):
             for kind, name, digest, attributes in page:
                 yield Marked(kind, name, object_mark(kind, name, digest, attributes))
 
-    def _pages(
+    def pages(
         self,
         statement: Select[Any],
         types: Sequence[str],
-        rows: int,
+        page_rows: Callable[[], int],
         *,
         after: tuple[str, str] | None = None,
         wanted: Mapping[str, str | None] = _NOTHING_MORE,
     ) -> Iterator[Sequence[Any]]:
-        """Yield rows in the order of type and name, `rows` of them at a time.
+        """Yield rows in the order of type and name, as many at a time as `page_rows` says then.
 
+        `statement` is about OF_PAGE and ROWS, and selects a name.
         Type by type: a condition on both at once makes SQLite begin each page at the first name.
         """
         for kind in sorted(types):
             if after is not None and kind < after[0]:
                 continue
             behind = after[1] if after is not None and kind == after[0] else ""
-            of_kind = {"kind": kind, "seq": self.token.seq, "rows": rows, **wanted}
+            of_kind = {"kind": kind, "seq": self.token.seq, **wanted}
             while True:
+                rows = page_rows()
                 with self.reading() as connection:
-                    page = connection.execute(statement, {**of_kind, "behind": behind}).all()
+                    page = connection.execute(
+                        statement, {**of_kind, "behind": behind, "rows": rows}
+                    ).all()
                 if page:
                     yield page
                 if len(page) < rows:

@@ -9,7 +9,7 @@ from syncd.content.versions import chunk_digest
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import chunk
-from syncd.store.small import SMALL_BYTES, PagesWithBodies, bodies_in
+from syncd.store.small import SMALL_BYTES, bodies_in, pages_with_bodies
 from syncd.store.view import VERSION_COLUMNS, View, as_version
 from tests.databases import on_every_engine
 from tests.store.objects import put, put_all
@@ -36,9 +36,8 @@ def filled(store: Store) -> Store:
 def all_rows(
     view: View, rows: int, after: tuple[str, str] | None = None
 ) -> list[tuple[object, ...]]:
-    pages = PagesWithBodies(view, TYPES, after)
     found: list[tuple[object, ...]] = []
-    while page := pages.next(rows):
+    for page in pages_with_bodies(view, TYPES, lambda: rows, after=after):
         assert len(page) <= rows
         found += page
     return found
