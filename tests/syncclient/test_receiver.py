@@ -211,3 +211,18 @@ def test_an_empty_chunk_is_refused_beside_others(chunks: list[bytes], store: Sto
     head = replace(HEAD, digest=digest, bodies=2)
     with pytest.raises(VerificationFailed, match="an empty chunk"):
         receiver.take(blocks(head, *map(compress, chunks))[0])
+
+
+def test_whole_objects_that_come_inside_another_are_named(store: Store) -> None:
+    receiver = BootstrapReceiver(store.replica_batch(), total=2)
+    receiver.take(blocks(replace(HEAD, bodies=2), compress(b"con"))[0])
+    with pytest.raises(ProtocolViolation, match="b begins before the object before it ended"):
+        receiver.take(blocks(replace(HEAD, name="b", bodies=1), compress(CONTENT))[0])
+
+
+def test_whole_objects_that_come_instead_of_the_interrupted_one_are_named(store: Store) -> None:
+    begun = BootstrapReceiver(store.replica_batch(), total=2)
+    begun.take(blocks(replace(HEAD, bodies=2), compress(b"con"))[0])
+    receiver = BootstrapReceiver(store.replica_batch(), begun.partial(), total=2)
+    with pytest.raises(VerificationFailed, match="b is not where the bootstrap was interrupted"):
+        receiver.take(blocks(replace(HEAD, name="b", bodies=1), compress(CONTENT))[0])
