@@ -11,6 +11,7 @@ from contextlib import aclosing
 import trio
 
 from syncclient.client import Client
+from syncclient.together import together
 from syncd.errors import ConnectionFailed, ProtocolViolation, Refused, SyncError
 from syncd.protocol.events import Reply
 
@@ -74,20 +75,7 @@ async def exchange(client: Client, requests: Sequence[str], take: Take) -> list[
             except SyncError as error:
                 errors.append(error)
 
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(fetch)
-            nursery.start_soon(apply)
-    except BaseExceptionGroup as group:
-        raise _first_error(group) from None
+    await together(fetch, apply)
     for error in (*errors, *cut_short):
         raise error
     return finals
-
-
-def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return what ended the two tasks above: one fails, the other is only cancelled."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -20,6 +20,7 @@ from syncclient.backends.tools import Said, ToolTimedOut, run_tool
 from syncclient.backends.zonefiles import ZoneFiles
 from syncclient.durable import replace_small_file
 from syncclient.newfolder import NewFolder
+from syncclient.together import together
 from syncd.errors import file_failure
 
 _CHECKED_NEW_ZONES = 32
@@ -109,16 +110,14 @@ class ZoneFileBackend(Backend):
 
     async def check_files(self, step: Step, zones: list[str]) -> None:
         """Check the staged files of some zones, one process each, as many at once as there are
-        cores."""
+        cores. Raises ServerFailed, FileFailed if the tool cannot be run."""
         waiting = iter(zones)
 
         async def work() -> None:
             for zone in waiting:
                 await self._check_zone(step, zone)
 
-        async with trio.open_nursery() as nursery:
-            for _ in range(min(len(zones), os.cpu_count() or 1)):
-                nursery.start_soon(work)
+        await together(*[work] * min(len(zones), os.cpu_count() or 1))
 
     async def _check_zone(self, step: Step, zone: str) -> None:
         command = self.check_command(zone, self.files.staged_file(zone))

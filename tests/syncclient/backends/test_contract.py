@@ -206,10 +206,25 @@ def test_a_check_tool_that_hangs_is_ended(rig: Rig, replica: Replica, tmp_path: 
     script.write_text("#!/bin/sh\nexec sleep 600\n")
     script.chmod(0o755)
     put_zone(replica.store, "d.example.", 1)
-    hanging = Replica(replica.store, rig.hanging_check(script))
+    hanging = Replica(replica.store, rig.checked_by(script))
     applied = hanging.apply()
     assert "did not end in 0.5 s" in applied.active.refused["d.example."].message
     assert (rig.server.serial("d.example."), rig.server.serial("a.example.")) == (None, 1)
+
+
+def test_a_check_tool_that_is_not_there_is_told_of_and_nothing_has_changed(
+    rig: Rig, replica: Replica, tmp_path: Path
+) -> None:
+    if not rig.checks_by_tool:
+        return
+    put_zone(replica.store, "a.example.", 2)
+    put_zone(replica.store, "d.example.", 1)
+    unchecked = Replica(replica.store, rig.checked_by(tmp_path / "nowhere"))
+    with pytest.raises(ServerFailed, match=r"nowhere cannot be run: .*; install it"):
+        unchecked.apply()
+    assert (rig.server.serial("a.example."), rig.server.serial("d.example.")) == (1, None)
+    replica.apply()
+    assert (rig.server.serial("a.example."), rig.server.serial("d.example.")) == (2, 1)
 
 
 def test_an_agent_that_starts_again_goes_on_from_where_the_server_is(

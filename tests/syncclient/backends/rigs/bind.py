@@ -26,7 +26,7 @@ class BindRig(Rig):
         rndc = ("rndc", "-c", str(self.server.rndc_config))
         return BindSettings(**{"rndc": rndc, **changed})
 
-    def hanging_check(self, script: Path) -> Backend:
+    def checked_by(self, script: Path) -> Backend:
         return self.backend(named_checkzone=str(script), tool_s=0.5)
 
     @contextmanager

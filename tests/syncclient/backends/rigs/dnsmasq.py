@@ -26,7 +26,7 @@ class DnsmasqRig(Rig):
     def settings(self, **changed: Any) -> DnsmasqSettings:
         return DnsmasqSettings(**{"restart": (str(self.server.restart_command),), **changed})
 
-    def hanging_check(self, script: Path) -> Backend:
+    def checked_by(self, script: Path) -> Backend:
         return self.backend(dnsmasq=str(script), tool_s=0.5)
 
     @contextmanager

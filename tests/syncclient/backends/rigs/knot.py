@@ -26,7 +26,7 @@ class KnotRig(Rig):
     def settings(self, **changed: Any) -> KnotSettings:
         return KnotSettings(**{"control": str(self.server.socket), **changed})
 
-    def hanging_check(self, script: Path) -> Backend:
+    def checked_by(self, script: Path) -> Backend:
         return self.backend(kzonecheck=str(script), tool_s=0.5)
 
     @contextmanager

@@ -26,7 +26,7 @@ class NsdRig(Rig):
     def settings(self, **changed: Any) -> NsdSettings:
         return NsdSettings(**{"socket": str(self.server.socket), **changed})
 
-    def hanging_check(self, script: Path) -> Backend:
+    def checked_by(self, script: Path) -> Backend:
         return self.backend(nsd_checkzone=str(script), tool_s=0.5)
 
     @contextmanager

@@ -29,7 +29,7 @@ class PowerDnsRig(Rig):
         own = {"database": self.data.url, "control_socket": str(self.server.control_socket)}
         return PowerDnsSettings(**{**own, **changed})
 
-    def hanging_check(self, script: Path) -> Backend:
+    def checked_by(self, script: Path) -> Backend:
         return self.backend(pdnsutil=str(script), tool_s=0.5)
 
     def served_zones(self) -> set[str]:

@@ -59,8 +59,8 @@ class Rig(ABC):
         return self.kind(self.settings(**changed), server, self.folder)
 
     @abstractmethod
-    def hanging_check(self, script: Path) -> Backend:
-        """Return a backend whose check tool is `script`, which never ends."""
+    def checked_by(self, script: Path) -> Backend:
+        """Return a backend whose check tool is `script`, which is given half a second."""
 
     @abstractmethod
     def served_zones(self) -> set[str]:
