@@ -11,6 +11,7 @@ time has what it has been told.
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -22,6 +23,7 @@ from syncclient.backends.knotcontrol import Control, Item, control, errors_of, r
 from syncclient.backends.knotzones import ZoneTransactions, end_transactions, small_differences
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import Said, ToolTimedOut, run_tool
+from syncclient.together import together
 from syncd.errors import ServerFailed, file_failure
 from syncd.logs import EventLog
 from syncd.settings import setting
@@ -111,12 +113,20 @@ class Knot(FileBackend):
         signatures that have expired, is for the source to mend."""
         return super().is_refused(said) and (_MINOR not in said.text or _SERIOUS in said.text)
 
+    async def stage(self, step: Step) -> None:
+        """Write the files; meanwhile, have knotd itself take small changes into transactions."""
+        known = [zone for zone in step.coming() if step.changes[zone].old is not None]
+        differences = await trio.to_thread.run_sync(small_differences, step, known)
+
+        async def prepare() -> None:
+            if differences:
+                async with self._control(Stage.CHECK) as knotd:
+                    await self._transactions.prepare(knotd, step, differences)
+
+        await together(partial(super().stage, step), prepare)
+
     async def check_files(self, step: Step, zones: list[str]) -> None:
-        """Have knotd itself take small changes into transactions; check the files of the others."""
-        differences = await trio.to_thread.run_sync(small_differences, step, zones)
-        if differences:
-            async with self._control(Stage.CHECK) as knotd:
-                await self._transactions.prepare(knotd, step, differences)
+        """Check the files of what is no transaction."""
         await super().check_files(step, [zone for zone in zones if zone not in self._transactions])
 
     def list_text(self, zones: list[str]) -> str:
