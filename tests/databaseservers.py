@@ -301,8 +301,9 @@ class MariaDB(Server):
 
     def execute(self, statement: str, database: str | None = None) -> None:
         connection = pymysql.connect(
-            unix_socket=str(self._socket()), user="root", database=database, autocommit=True
-        )
+            unix_socket=str(self._socket()), user="root", database=database, autocommit=True,
+            ssl_disabled=True,
+        )  # fmt: skip
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 

@@ -140,6 +140,9 @@ def _set_up_mariadb(engine: Engine, lock_s: int) -> None:
     @event.listens_for(engine, "do_connect")
     def set_up(dialect: Any, record: Any, positional: Any, named: dict[str, Any]) -> None:
         named.setdefault("init_command", f"{_MARIADB_SETTINGS}, {locks}")
+        if "unix_socket" in named and not any(name.startswith("ssl") for name in named):
+            # Nobody listens there; and reading the certificates takes longer than connecting.
+            named["ssl_disabled"] = True
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
