@@ -10,6 +10,7 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 
 import trio
@@ -37,12 +38,16 @@ class Item(IntEnum):
 
 Unit = Mapping[Item, str]
 
+_ITEMS = {int(item): item for item in Item}
+
 MAX_ITEM_BYTES = 0xFFFF
 _SHOWN = frozenset((Item.ID, Item.ITEM, Item.ZONE, Item.OWNER, Item.TYPE, Item.DATA))
 _END, _DATA, _EXTRA, _BLOCK = range(4)
 _FIRST_ITEM = 16
 _HEADER = struct.Struct(">BH")
 _READ_BYTES = 256 * 1024
+_KEPT_ITEMS = 256
+"""Packed items that are kept: a zone's records have its name in common, and mostly one TTL."""
 _BLOCK_BYTES = 64 * 1024
 """Of units that are sent as one block. As many errors fit into the socket, while nobody reads."""
 
@@ -100,6 +105,7 @@ def _blocks(command: str, units: Iterable[Unit]) -> Iterator[bytes]:
         yield bytes(block)
 
 
+@lru_cache(_KEPT_ITEMS)
 def packed_item(item: Item, text: str) -> bytes:
     """Return an item as it is sent. Raises ValueError if it is too long for the protocol."""
     content = text.encode("ascii", "surrogateescape")
@@ -126,10 +132,10 @@ def unpacked(received: bytes) -> tuple[list[Unit], bytes, bool]:
                 return units, received[at + 1 :], True
             if code not in (_DATA, _EXTRA):
                 raise EOFError
-        elif unit is None or code - _FIRST_ITEM > max(Item):
+        elif unit is None or (item := _ITEMS.get(code - _FIRST_ITEM)) is None:
             raise EOFError
         else:
-            unit[Item(code - _FIRST_ITEM)] = text
+            unit[item] = text
     return units, received[start:], False
 
 

@@ -156,11 +156,13 @@ class Step:
         rest = iter(names)
         while self._before is not None and (page := list(islice(rest, _PAGE))):
             waiting: list[_Differing] = []
+            chunks = 0
             for differing in self._differing(self._before, page):
                 waiting.append(differing)
-                if sum(len(one.gone) + len(one.come) for one in waiting) > _CHUNKS_AT_ONCE:
+                chunks += len(differing.gone) + len(differing.come)
+                if chunks > _CHUNKS_AT_ONCE:
                     yield from self._read_differences(self._before, waiting)
-                    waiting = []
+                    waiting, chunks = [], 0
             yield from self._read_differences(self._before, waiting)
 
     def _differing(self, before: View, page: list[str]) -> Iterator["_Differing"]:
