@@ -44,6 +44,9 @@ def diff_chunks(old: Sequence[bytes], new: Sequence[bytes]) -> list[Splice]:
     while tail < shorter - head and old[-1 - tail] == new[-1 - tail]:
         tail += 1
     middle_old, middle_new = old[head : len(old) - tail], new[head : len(new) - tail]
+    if set(middle_old).isdisjoint(middle_new):  # as good as always
+        changed = bool(middle_old or middle_new)
+        return [Splice(head, len(middle_old), tuple(middle_new))] if changed else []
     splices: list[Splice] = []
     keep = head
     for kind, i1, i2, j1, j2 in SequenceMatcher(

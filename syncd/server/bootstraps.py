@@ -18,7 +18,7 @@ from syncd.errors import IllegalValue
 from syncd.protocol.connection import framed_block
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
-from syncd.store.bulk import IN_LIST_VALUES
+from syncd.store.lists import IN_LIST_VALUES
 from syncd.store.small import bodies_in, pages_with_bodies
 from syncd.store.view import GROUP_OBJECTS, PAGE_ROWS, VERSION_COLUMNS, as_version
 

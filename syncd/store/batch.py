@@ -25,9 +25,10 @@ from syncd.content.versions import (
 )
 from syncd.errors import Busy
 from syncd.store import heads
-from syncd.store.bulk import IN_LIST_VALUES, Row, delete_rows, in_list, insert_rows
+from syncd.store.bulk import Row, delete_rows, insert_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
+from syncd.store.lists import LISTED, select_listed
 from syncd.store.schema import (
     MAX_AUTHOR_CHARACTERS,
     MAX_COMMENT_CHARACTERS,
@@ -54,7 +55,7 @@ _STAGED_CHUNKS = select(staged.c.name, staged.c.chunks).where(
     _OWN_STAGED, staged.c.chunks.is_not(None)
 )
 _FORGET = delete(staged).where(_OWN_STAGED), delete(batch).where(_OWN_BATCH)
-_HELD = select(chunk.c.digest).where(chunk.c.digest.in_(bindparam("digests", expanding=True)))
+_HELD = select(chunk.c.digest).where(chunk.c.digest.in_(LISTED))
 SET_CLOCK = update(clock)
 
 Clockwork = Callable[[], float]
@@ -263,9 +264,5 @@ def add_commit(connection: Connection, seq: int, now: int, author: str, comment:
 def missing_chunks(connection: Connection, chunks: bytes) -> list[bytes]:
     """Return which of these chunk digests the store does not hold."""
     wanted = split_digests(chunks)
-    missing: list[bytes] = []
-    for at in range(0, len(wanted), IN_LIST_VALUES):
-        part = wanted[at : at + IN_LIST_VALUES]
-        held = set(connection.execute(_HELD, {"digests": in_list(part)}).scalars())
-        missing += [digest for digest in part if digest not in held]
-    return missing
+    held = {digest for (digest,) in select_listed(connection, _HELD, wanted)}
+    return [digest for digest in wanted if digest not in held]

@@ -7,7 +7,7 @@ executemany.
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table, bindparam
 from sqlalchemy.sql import Delete, Insert, Update
@@ -18,23 +18,7 @@ from syncd.store import copying
 _STATEMENT_VALUES = 900
 """Values in one statement; 999 is what every SQLite takes."""
 
-T = TypeVar("T")
 Row = Sequence[Any]
-
-IN_LIST_VALUES = 500
-"""Values in one IN list, at most."""
-_IN_LIST_LENGTHS = (1, 4, 16, 64, 256, IN_LIST_VALUES)
-
-
-def in_list(values: Sequence[T]) -> list[T]:
-    """Return up to IN_LIST_VALUES values for an IN list, the last repeated up to one of a few
-    lengths.
-
-    A driver keeps the statements that it has compiled, on each connection. With one for every
-    length they came to 30 MB in a daemon that many replicas bootstrap from.
-    """
-    length = next(length for length in _IN_LIST_LENGTHS if length >= len(values))
-    return [*values, *([values[-1]] * (length - len(values)) if values else ())]
 
 
 def insert_rows(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from zlib import crc32
 
-from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, select
+from sqlalchemy import Connection, Engine, RowMapping, func, select
 
 from syncd.content.compression import decompress
 from syncd.content.versions import (
@@ -18,17 +18,14 @@ from syncd.content.versions import (
 )
 from syncd.errors import VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store.bulk import IN_LIST_VALUES, in_list
 from syncd.store.clock import read_clock
+from syncd.store.lists import IN_LIST_VALUES, select_listed
 from syncd.store.paging import pages
 from syncd.store.schema import chunk, commit, staged, tally, version
+from syncd.store.view import BODIES
 from syncd.types.base import data_type
 
 _PAGE_ROWS = 500
-
-_BODIES = select(chunk.c.digest, chunk.c.body).where(
-    chunk.c.digest.in_(bindparam("digests", expanding=True))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +141,7 @@ def _check_content(
     digests = split_digests(row["chunks"])
     for at in range(0, len(digests), IN_LIST_VALUES):
         part = digests[at : at + IN_LIST_VALUES]
-        found = connection.execute(_BODIES, {"digests": in_list(part)})
-        bodies = {chunk_row.digest: chunk_row.body for chunk_row in found}
+        bodies = {row.digest: row.body for row in select_listed(connection, BODIES, part)}
         for digest in part:
             try:
                 content = decompress(bodies[digest], MAX_CHUNK_BYTES)

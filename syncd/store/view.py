@@ -32,9 +32,9 @@ from syncd.content.tokens import Token
 from syncd.content.versions import Version, add_marks, mark_number, object_mark
 from syncd.errors import NoSuchObject, StoreError, ViewGone
 from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store.bulk import IN_LIST_VALUES, in_list
 from syncd.store.chunkcache import CACHED_CHUNKS, ChunkCache
 from syncd.store.clock import Clock, read_clock
+from syncd.store.lists import IN_LIST_VALUES, LISTED, select_listed
 from syncd.store.schema import chunk, tally, version
 from syncd.types.base import Present
 
@@ -79,14 +79,10 @@ _MARKS = (
 _FIND = select(*VERSION_COLUMNS).where(
     version.c.type == bindparam("kind"),
     live_at(bindparam("seq")),
-    version.c.name.in_(bindparam("names", expanding=True)),
+    version.c.name.in_(LISTED),
 )
-_BODIES = select(chunk.c.digest, chunk.c.body).where(
-    chunk.c.digest.in_(bindparam("digests", expanding=True))
-)
-_TOTALS = select(tally.c.count, tally.c.fingerprint).where(
-    tally.c.type.in_(bindparam("types", expanding=True))
-)
+BODIES = select(chunk.c.digest, chunk.c.body).where(chunk.c.digest.in_(LISTED))
+_TOTALS = select(tally.c.count, tally.c.fingerprint).where(tally.c.type.in_(LISTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +214,8 @@ class View:
         if not names:
             return found
         with self.reading() as connection:
-            for at in range(0, len(names), IN_LIST_VALUES):
-                part = names[at : at + IN_LIST_VALUES]
-                wanted = {"kind": type_name, "names": in_list(part), "seq": self.token.seq}
-                rows = connection.execute(_FIND, wanted)
-                found |= {row.name: as_version(row) for row in rows}
+            rows = select_listed(connection, _FIND, names, kind=type_name, seq=self.token.seq)
+            found |= {row.name: as_version(row) for row in rows}
         return found
 
     def present(self, type_name: str, name: str) -> Present | None:
@@ -234,10 +227,8 @@ class View:
         """Return chunks' compressed bodies by digest. Raises StoreError if one is missing."""
         found: dict[bytes, bytes] = {}
         with self.reading() as connection:
-            for at in range(0, len(digests), IN_LIST_VALUES):
-                part = digests[at : at + IN_LIST_VALUES]
-                rows = connection.execute(_BODIES, {"digests": in_list(part)})
-                found.update((digest, body) for digest, body in rows.all())
+            rows = select_listed(connection, BODIES, digests)
+            found.update((digest, body) for digest, body in rows)
         for digest in digests:
             if digest not in found:
                 raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
@@ -312,9 +303,8 @@ class View:
         """Return count and fingerprint; costs nothing at the head, else all objects are read."""
         with self.reading() as connection:
             if read_clock(connection).seq == self.token.seq:
-                rows = connection.execute(_TOTALS, {"types": in_list(types)}).all()
                 count = fingerprint = 0
-                for objects, marks in rows:
+                for objects, marks in select_listed(connection, _TOTALS, types):
                     count += objects
                     fingerprint = add_marks(fingerprint, gained=mark_number(marks))
                 return Totals(count, fingerprint)

@@ -12,12 +12,12 @@ from syncclient import exchange, guards, repair
 from syncd.content import buckets, chunks, messages
 from syncd.server import bootstraps, channel, daemon, session
 from syncd.server.verbs import sync_read, sync_repair
-from syncd.store import batch, delta, fsck, retention, view
+from syncd.store import batch, delta, fsck, lists, retention, view
 
 _EXTREMES: list[tuple[list[tuple[Any, str]], tuple[int, ...]]] = [
     ([(view, "PAGE_ROWS"), (delta, "PAGE_ROWS"), (bootstraps, "PAGE_ROWS")], (1, 2, 5)),
     ([(view, "PAGE_MARKS")], (1, 3)),
-    ([(batch, "IN_LIST_VALUES"), (view, "IN_LIST_VALUES"), (fsck, "IN_LIST_VALUES")], (1, 3)),
+    ([(lists, "IN_LIST_VALUES"), (view, "IN_LIST_VALUES"), (fsck, "IN_LIST_VALUES")], (1, 3)),
     ([(bootstraps, "GROUP_OBJECTS")], (1, 3)),
     ([(view, "_FEW_CHUNKS")], (0, 1)),
     ([(messages, "_RUN_CHUNKS")], (0, 1)),

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select
 
 from syncd.errors import StoreError
 from syncd.store import Store
-from syncd.store.bulk import IN_LIST_VALUES, delete_rows, in_list, insert_rows, update_rows
+from syncd.store.bulk import delete_rows, insert_rows, update_rows
 from syncd.store.copying import MIN_ROWS
 from syncd.store.engine import WRITE
 from syncd.store.schema import chunk, commit
@@ -89,11 +89,3 @@ def test_no_rows_are_no_work(connection: Connection) -> None:
     update_rows(connection, commit, ("seq",), "at", [])
     delete_rows(connection, commit, ("seq",), [])
     assert rows(connection) == []
-
-
-def test_lists_of_every_length_hold_what_they_were_given_in_few_lengths() -> None:
-    lists = [list(range(count)) for count in range(IN_LIST_VALUES + 1)]
-    padded = [in_list(values) for values in lists]
-    assert [sorted(set(values)) for values in padded] == lists
-    assert len({len(values) for values in padded if values}) <= 6
-    assert all(len(values) <= IN_LIST_VALUES for values in padded)
