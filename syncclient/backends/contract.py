@@ -22,7 +22,6 @@ from typing import Any, ClassVar
 
 from syncclient.backends.step import Failure, Stage, Step
 from syncclient.newfolder import NewFolder
-from syncd.errors import ConfigError
 from syncd.settings import setting
 
 __all__ = ["Backend", "Capabilities", "Failure", "ServerSettings", "Stage", "Step"]
@@ -164,16 +163,6 @@ def register(kind: type[Backend]) -> None:
     _BACKENDS[kind.name] = kind
 
 
-def backend_of(name: str) -> type[Backend]:
-    """Return the kind of server of this name. Raises ConfigError."""
-    try:
-        return _BACKENDS[name]
-    except KeyError:
-        raise ConfigError(
-            f"no such backend: {name!r}; there are {', '.join(backend_names())}"
-        ) from None
-
-
-def backend_names() -> list[str]:
-    """Return the names of all kinds of servers."""
-    return sorted(_BACKENDS)
+def registered(name: str) -> type[Backend]:
+    """Return the kind of server that was registered by this name. Raises KeyError."""
+    return _BACKENDS[name]
