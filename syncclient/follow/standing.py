@@ -13,6 +13,7 @@ from syncd.content.reports import (
 )
 from syncd.content.tokens import Token
 from syncd.errors import SyncError
+from syncd.output import counted
 
 _LATE_SHARE = 1.1
 """A poll waits up to a tenth longer than it is told: not all agents at once."""
@@ -79,5 +80,6 @@ class Standing:
             return ""
         refused = self._active.refused
         zone = min(refused)
-        more = f"; and {len(refused) - 1} zones more" if len(refused) > 1 else ""
-        return f"{zone} refused at {refused[zone].stage}: {refused[zone].message}{more}"
+        reason = f"{zone} refused at {refused[zone].stage}: {refused[zone].message}"
+        others = counted(len(refused) - 1, "more zone")
+        return f"{reason}; and {others}" if len(refused) > 1 else reason

@@ -160,8 +160,8 @@ class WatchedFolder:
             return names
         if unread:
             result.refused = (
-                f"{len(names)} files are gone, but {min(unread)} is not taken yet and may hold the "
-                "zone of one of them; if it is refused, mend it or take it away"
+                f"{min(unread)} is not taken yet, and may hold the zone of a file that is gone; "
+                "if it is refused, mend it or take it away"
             )
             return []
         zones = [self._scan.known[name].zone for name in names]

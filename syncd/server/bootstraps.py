@@ -15,6 +15,7 @@ import trio
 from syncd.content.messages import BlockWriter, Head, Opening
 from syncd.content.versions import Version, split_digests
 from syncd.errors import IllegalValue
+from syncd.output import counted
 from syncd.protocol.connection import framed_block
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.store import View
@@ -112,7 +113,8 @@ def _objects(
             (first,) = page
             digests = split_digests(first.chunks)
             if position.skip > len(digests):
-                raise IllegalValue(f"skip={position.skip}: {first.name} has {len(digests)} chunks")
+                there = counted(len(digests), "chunk")
+                raise IllegalValue(f"skip={position.skip}: {first.name} has {there}")
             rest = digests[position.skip :]
             yield first, position.skip, view.bodies_in_order(rest, at_once=chunks)
             continue

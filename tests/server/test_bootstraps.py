@@ -90,7 +90,7 @@ def test_a_resumed_bootstrap_begins_in_the_middle_of_an_object(filled: Store) ->
 
 def test_more_chunks_than_there_are_cannot_be_skipped(connect: Connect) -> None:
     reply = connect("bob").ask("SYNC files|getall|skip=2")
-    assert reply == "512 skip=2: etc/motd has 1 chunks"
+    assert reply == "512 skip=2: etc/motd has 1 chunk"
 
 
 def test_bootstraps_at_once_are_sent_blocks_that_were_made_once(

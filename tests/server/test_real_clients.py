@@ -92,7 +92,7 @@ def test_citadels_client_logs_in_looks_around_and_quits(citadel: Screen, connect
     citadel.types("d")
     assert re.search(r"etc/motd +8 commit 7, digest ", citadel.shows(_PROMPT))
     citadel.types(".ri")  # read the room's info file
-    assert "1 objects at 5eed5eed5eed5eed:7" in citadel.shows(_PROMPT)
+    assert "1 object at 5eed5eed5eed5eed:7" in citadel.shows(_PROMPT)
     citadel.types(".kz")  # known rooms that are hidden
     assert "Forgotten public rooms:" in citadel.shows(_PROMPT)
     citadel.types("n")  # new messages

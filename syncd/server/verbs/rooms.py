@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from syncd.content.versions import Version, fingerprint_text
 from syncd.errors import IllegalValue, NoSuchObject
+from syncd.output import counted
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import escape, join_fields
 from syncd.server.registry import verb
@@ -95,9 +96,10 @@ async def room_information(session: Session, argument: str) -> None:
     daemon = session.daemon
     view = await daemon.in_thread(daemon.store.view)
     totals = await daemon.in_thread(view.totals, [kind.name])
+    objects = counted(totals.count, "object")
     lines = [
         f"{kind.name}: {kind.summary}.",
-        f"{totals.count} objects at {view.token}; RDIR lists them, SYNC reads and changes them.",
+        f"{objects} at {view.token}; RDIR lists them, SYNC reads and changes them.",
         f"Fingerprint {fingerprint_text(totals.fingerprint)}",
     ]
     await session.listing("information about the room", lines)
