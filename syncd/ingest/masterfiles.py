@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from syncd.content.zone.reader import ZoneText, read_zone
+from syncd.content.zone.stretch import Ahead
 from syncd.errors import InvalidContent
 from syncd.types.zone_files import zone_of_file_name
 from syncd.types.zones import ReadZone
@@ -82,6 +83,14 @@ def _is_database(path: str) -> bool:
 Read = Callable[[MasterFile], ReadZone]
 """Reads a master file. Raises InvalidContent."""
 
+HalfOf = Callable[[MasterFile, BinaryIO], Ahead | None]
+"""Says who reads the second half of a file that was just opened, if anybody does."""
+
+
+def nobody(file: MasterFile, stream: BinaryIO) -> None:
+    """Say that whoever reads a file reads all of it."""
+
+
 LookedFor = Callable[[Path, BinaryIO | None], None]
 """Called with each place in which a $INCLUDE looks for its file, and the file, if it is there."""
 
@@ -91,9 +100,10 @@ def read_master_file(
     origin: str | None = None,
     *,
     looked_for: LookedFor = lambda path, stream: None,
+    half_of: HalfOf = nobody,
 ) -> ZoneText:
     """Read a file; relative names stand under `origin`, or else under what the file's name
-    suggests. `looked_for` is told of each file that it includes.
+    suggests. `looked_for` is told of each file that it includes; what `half_of` names reads half.
 
     Raises InvalidContent, with path, line and reason.
     """
@@ -105,6 +115,7 @@ def read_master_file(
                 path=file.path,
                 include=_includer(file.base, looked_for),
                 reopen=lambda: open(file.path, "rb"),
+                ahead=half_of(file, stream),
             )
     except OSError as error:
         raise InvalidContent(error.strerror or str(error), path=file.path) from None

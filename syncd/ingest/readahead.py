@@ -7,19 +7,18 @@ pipe makes the reader wait, so memory stays flat.
 
 import os
 import pickle
-import signal
 import threading
-import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple
 
 from syncd.content.zone.reader import lines_of
 from syncd.errors import FileFailed, InvalidContent
-from syncd.ingest.masterfiles import MasterFile, Read, read_master_file
-from syncd.pipes import widen
+from syncd.ingest.copies import copy_that_sends
+from syncd.ingest.halves import reading_halves
+from syncd.ingest.masterfiles import HalfOf, MasterFile, Read, nobody, read_master_file
 
 LEAST_BYTES = 4 * 1024 * 1024
 """With less to read, a second process is not worth its start."""
@@ -60,22 +59,11 @@ def reading_ahead(files: Sequence[MasterFile], origin: str | None) -> Iterator[R
     if not _is_worth_it(files):
         yield partial(read_master_file, origin=origin)
         return
-    read_end, write_end = os.pipe()
-    widen(write_end)
-    # Python's hooks around a fork would print and forget a Ctrl-C; the reader never needs one.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    reader = os.fork()
-    if reader == 0:
-        os.close(read_end)
-        _read_all(files, origin, write_end)
-    try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(write_end)
-        with open(read_end, "rb") as stream:
-            yield _Arrivals(stream)
-    finally:
-        os.kill(reader, signal.SIGKILL)
-        os.waitpid(reader, 0)
+    with (
+        reading_halves(files) as half_of,
+        copy_that_sends(lambda: _messages(files, origin, half_of)) as stream,
+    ):
+        yield _Arrivals(stream)
 
 
 def _is_worth_it(files: Sequence[MasterFile]) -> bool:
@@ -91,27 +79,13 @@ def _is_worth_it(files: Sequence[MasterFile]) -> bool:
     return False
 
 
-def _read_all(files: Sequence[MasterFile], origin: str | None, write_end: int) -> NoReturn:
-    """Read the files and end this process; whoever is at the other end ends it sooner."""
-    status = 1
-    try:
-        with open(write_end, "wb", buffering=0) as pipe:
-            for events in _messages(files, origin):
-                pipe.write(pickle.dumps(events, protocol=5))
-        status = 0
-    except BrokenPipeError:
-        status = 0  # nobody reads any more
-    finally:
-        if status:
-            traceback.print_exc()
-        os._exit(status)
-
-
-def _messages(files: Sequence[MasterFile], origin: str | None) -> Iterator[list[_Event]]:
+def _messages(
+    files: Sequence[MasterFile], origin: str | None, half_of: HalfOf = nobody
+) -> Iterator[list[_Event]]:
     events: list[_Event] = []
     size_bytes = 0
     for file in files:
-        for event in _events(file, origin):
+        for event in _events(file, origin, half_of):
             events.append(event)
             size_bytes += len(event) if isinstance(event, bytes) else 0
             if size_bytes >= _MESSAGE_BYTES:
@@ -121,9 +95,9 @@ def _messages(files: Sequence[MasterFile], origin: str | None) -> Iterator[list[
         yield events
 
 
-def _events(file: MasterFile, origin: str | None) -> Iterator[_Event]:
+def _events(file: MasterFile, origin: str | None, half_of: HalfOf) -> Iterator[_Event]:
     try:
-        zone = read_master_file(file, origin)
+        zone = read_master_file(file, origin, half_of=half_of)
         yield _Begin(zone.name)
         yield from zone.parts()
         yield _End(zone.warnings)

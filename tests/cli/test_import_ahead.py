@@ -1,4 +1,4 @@
-"""`syncd import zones` of much at once, by two processes: the outcome is that of one."""
+"""`syncd import zones` of much at once, by several processes: the outcome is that of one."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.ingest import readahead
+from syncd.ingest import halves, readahead
 from syncd.ingest.zones import find_master_files, import_zones
 from syncd.output import printable
 from syncd.store import Store
@@ -20,6 +20,7 @@ pytestmark = on_every_engine
 
 HEAD = "$TTL 300\n@ SOA ns.other. hm 1 2 3 4 5\n@ NS ns.other.\n"
 LARGE = "".join(f"host-{number} A 192.0.2.{number % 250}\n" for number in range(200_000))
+CANONICAL = "".join(f"{number}.h.example. 300 IN A 192.0.2.1\n" for number in range(200_000))
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +35,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.fsdecode(b"e\xff"): "a A 192.0.2.3\na A 192.0.2.3\n",
         "f": "$ORIGIN a.example.\n@ SOA ns.other. hm 1 2 3 4 5\n",
         "g": "a A 192.0.2.3\n",
+        "h": CANONICAL,
     }
     for name, body in bodies.items():
         (folder / f"{name}.example.zone").write_text(HEAD + body)
     assert len(LARGE) > readahead.LEAST_BYTES
+    assert len(CANONICAL) > halves.LEAST_BYTES
     return folder
 
 
@@ -51,12 +54,14 @@ def held(store: Store) -> list[tuple[str, bytes]]:
     return [(version.name, version.digest) for version in store.view().versions(["zones"])]
 
 
-def reader_of(pid: int) -> int:
-    """The process in which a running import reads, as soon as there is one."""
+def readers_of(pid: int) -> tuple[int, int]:
+    """The processes in which a running import reads, as soon as they are there: the one that reads
+    ahead, and the one that reads half of large files for it."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
-    while not (found := children.read_text().split()):
+    while len(found := children.read_text().split()) < 2:
         time.sleep(0.001)
-    return int(found[0])
+    half, reader = map(int, found)
+    return reader, half
 
 
 def runs(pid: int) -> bool:
@@ -93,12 +98,25 @@ def test_a_killed_reader_is_told_and_nothing_is_changed(
     folder: Path, store: Store, tmp_path: Path
 ) -> None:
     url = store_url(tmp_path, "here")
-    importing = start("syncd", "import", "zones", folder / "c.example.zone", "--store", url)
-    os.kill(reader_of(importing.pid), signal.SIGKILL)
+    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    reader, _ = readers_of(importing.pid)
+    os.kill(reader, signal.SIGKILL)
     done = finish(importing)
     assert done.status == 8
-    assert "c.example.zone: the process that reads the files has ended" in done.err
+    assert "h.example.zone: the process that reads the files has ended" in done.err
     assert held(store) == []
+
+
+def test_who_reads_half_of_a_file_can_be_done_without(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    url = store_url(tmp_path, "here")
+    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    _, half = readers_of(importing.pid)
+    os.kill(half, signal.SIGKILL)
+    assert finish(importing).status == 0
+    (version,) = store.view().versions(["zones"])
+    assert version.lines == 200_002
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
@@ -106,12 +124,13 @@ def test_an_import_that_is_ended_leaves_no_reader(
     number: signal.Signals, status: int, folder: Path, store: Store, tmp_path: Path
 ) -> None:
     url = store_url(tmp_path, "here")
-    importing = start("syncd", "import", "zones", folder / "c.example.zone", "--store", url)
-    reader = reader_of(importing.pid)
+    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    readers = readers_of(importing.pid)
     if number is signal.SIGINT:  # as a terminal does
-        os.kill(reader, number)
+        for reader in readers:
+            os.kill(reader, number)
     os.kill(importing.pid, number)
     assert finish(importing).status == status
-    while runs(reader):
+    while any(map(runs, readers)):
         time.sleep(0.01)
     assert held(store) == []

@@ -32,6 +32,7 @@ from syncd.content.zone.record_types import (
     type_number,
 )
 from syncd.content.zone.runs import Rrsets, Run, sort_records
+from syncd.content.zone.stretch import Ahead
 from syncd.content.zone.times import MAX_TTL, parse_moment, parse_ttl
 from syncd.errors import InvalidContent
 
@@ -104,13 +105,14 @@ class MasterFile:
         """Return the RRsets: sorted runs, packed away, and the sorted rest."""
         return self._runs, sort_records(self.state.records)
 
-    def read(self, stream: IO[bytes], path: str | None) -> None:
-        """Read a file to its end, windows of it at a time."""
+    def read(self, stream: IO[bytes], path: str | None, ahead: Ahead | None = None) -> None:
+        """Read a file to its end, windows of it at a time; what `ahead` has read is taken over."""
         outer_path, self._path = self._path, path
         outer_line, self.state.line = self.state.line, 1
         text, position, final = "", 0, False
         while not final:
-            more = stream.read(self._window_bytes)
+            left = self._window_bytes if ahead is None else ahead.begin - stream.tell()
+            more = stream.read(min(left, self._window_bytes))
             final = not more
             text = text[position:] + more.decode("latin-1")
             if final and text and not text.endswith("\n"):
@@ -119,7 +121,21 @@ class MasterFile:
             position = self._read_window(text, final)
             if len(text) - position > MAX_RECORD_BYTES:
                 raise self._invalid("a parenthesis or a quoted string is never closed")
+            if ahead is not None and stream.tell() == ahead.begin:
+                if position == len(text):
+                    self._take_over(ahead, stream)
+                ahead = None
         self._path, self.state.line = outer_path, outer_line
+
+    def _take_over(self, ahead: Ahead, stream: IO[bytes]) -> None:
+        """Take what somebody has read from here on, and leave it to be read no more."""
+        stretch = ahead.take()
+        if stretch is not None and stretch.follows(self.state.owner):
+            self.state.owner = None  # nothing of it goes on
+            self._pack()
+            self._runs += stretch.runs
+            self.state.go_on_from(stretch.state)
+            stream.seek(stretch.end)
 
     def _read_window(self, text: str, final: bool) -> int:
         position = 0

@@ -45,6 +45,7 @@ from syncd.content.zone.names import (
 )
 from syncd.content.zone.record_types import TYPE_CODES
 from syncd.content.zone.runs import Rrsets, Run, as_list
+from syncd.content.zone.stretch import Ahead
 from syncd.errors import InvalidContent
 
 __all__ = [
@@ -102,6 +103,7 @@ def read_zone(
     path: str | None = None,
     include: Include | None = None,
     reopen: Reopen | None = None,
+    ahead: Ahead | None = None,
     fast: bool = True,
     window_bytes: int = WINDOW_BYTES,
     run_rrsets: int = RUN_RRSETS,
@@ -111,12 +113,12 @@ def read_zone(
     `origin` is what relative names stand under until $ORIGIN says otherwise, and where the SOA
     record is looked for first. `path` is for messages. Without `include`, $INCLUDE is refused;
     without `reopen`, records that cannot stand together are named with no line. `fast=False` takes
-    the slow path only; it, `window_bytes` and `run_rrsets` make no difference to the result. Raises
-    InvalidContent, with path, line and reason.
+    the slow path only; it, `ahead`, `window_bytes` and `run_rrsets` make no difference to the
+    result. Raises InvalidContent, with path, line and reason.
     """
     top = absolute_name(origin, ".")
     file = MasterFile(top, include, fast=fast, window_bytes=window_bytes, run_rrsets=run_rrsets)
-    file.read(stream, path)
+    file.read(stream, path, ahead)
     runs, rest = file.finish()
 
     def located(error: Conflict) -> InvalidContent:

@@ -100,6 +100,15 @@ class ReadingState:
         self.run_keys = len(self.records)
         return rrsets
 
+    def go_on_from(self, other: "ReadingState") -> None:
+        """Stand where another one stands that began with the line behind the last one here, which
+        leaves nothing to it. All RRsets were released."""
+        self.records, self.met = other.records, other.met
+        self.run, self.run_keys = other.run, other.run_keys
+        self.owner, self.last_ttl = other.owner, other.last_ttl
+        self.aliases |= other.aliases
+        self.line += other.line - 1
+
     def forget(self) -> None:
         """Forget all RRsets so far."""
         self.records.clear()

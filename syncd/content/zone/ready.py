@@ -18,6 +18,9 @@ _FEWEST_LINES, _MOST_LINES = 8, 2048
 _MOST_CHARACTERS = 254
 """Of a line: so that no name in it has more than 255 octets."""
 
+MOST_WAITING_CHARACTERS = _FEWEST_LINES * (_MOST_CHARACTERS + 1)
+"""Of text that may be the beginning of such lines, and becomes that with more of it."""
+
 _LABEL = r"[A-Za-z0-9_-]{1,63}+\."
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _RDATA = "|".join((
