@@ -129,16 +129,17 @@ def _includer(
 
     def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:
         root = base.resolve()
-        candidates = [Path(seen_from).parent / file, base / file]
-        for candidate in candidates:
-            target = candidate.resolve()
-            if not target.is_relative_to(root):
-                raise InvalidContent(f"$INCLUDE {file}: is not below {base}", path=seen_from)
+        targets = [(Path(seen_from).parent / file).resolve(), (base / file).resolve()]
+        inside = [target for target in dict.fromkeys(targets) if target.is_relative_to(root)]
+        for target in inside:
             if target.is_file():
                 stream = target.open("rb")
                 looked_for(target, stream)
                 return stream
             looked_for(target, None)
-        raise InvalidContent(f"$INCLUDE {file}: there is no such file", path=seen_from)
+        reason = f"is not below {base}"
+        if inside:
+            reason = f"there is no such file: looked for {' and '.join(map(str, inside))}"
+        raise InvalidContent(f"$INCLUDE {file}: {reason}", path=seen_from)
 
     return include

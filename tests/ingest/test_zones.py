@@ -218,6 +218,43 @@ def test_a_file_includes_others_of_its_folder(store: Store, folder: Path) -> Non
     assert b"www.a.example. 3600 IN A 192.0.2.9" in content_of(store.view(), "a.example.", "zones")
 
 
+def test_an_included_file_includes_others_from_where_it_stands(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, record in (("hosts", "right"), ("elsewhere", "wrong")):
+        (folder / place).mkdir()
+        (folder / place / "inner").write_text(f"www 3600 IN TXT {record}\n$INCLUDE deep/last\n")
+    (folder / "hosts" / "list").write_text("$INCLUDE inner\n")
+    (folder / "hosts" / "deep").mkdir()
+    (folder / "hosts" / "deep" / "last").write_text("$INCLUDE list\n")
+    (folder / "hosts" / "deep" / "list").write_text("deep 3600 IN TXT x\n")
+    write(folder, "a", "$INCLUDE hosts/list")
+    monkeypatch.chdir(folder / "elsewhere")
+    run(store, folder)
+    content = content_of(store.view(), "a.example.", "zones")
+    assert b'www.a.example. 3600 IN TXT "right"' in content
+    assert b'deep.a.example. 3600 IN TXT "x"' in content
+
+
+def test_what_is_not_beside_the_file_that_names_it_is_looked_for_in_the_folder(
+    store: Store, folder: Path
+) -> None:
+    (folder / "hosts").mkdir()
+    (folder / "hosts" / "list").write_text("$INCLUDE shared\n")
+    (folder / "shared").write_text("www 3600 IN A 192.0.2.9\n")
+    write(folder, "a", "$INCLUDE hosts/list")
+    run(store, folder)
+    assert b"www.a.example. 3600 IN A 192.0.2.9" in content_of(store.view(), "a.example.", "zones")
+
+
+def test_an_error_in_an_included_file_names_where_it_stands(store: Store, folder: Path) -> None:
+    (folder / "hosts").mkdir()
+    (folder / "hosts" / "list").write_text("www A 192.0.2.1\nwww A 192.0.2.256\n")
+    write(folder, "a", "$INCLUDE hosts/list")
+    with pytest.raises(InvalidContent, match=rf"{folder}/hosts/list:2: "):
+        run(store, folder)
+
+
 @pytest.mark.parametrize("how", ["absolute", "relative", "link", "sibling"])
 def test_a_file_includes_nothing_from_outside_its_folder(
     store: Store, folder: Path, tmp_path: Path, how: str

@@ -37,7 +37,8 @@ from syncd.content.zone.times import MAX_TTL, parse_moment, parse_ttl
 from syncd.errors import InvalidContent
 
 Include = Callable[[str, str], AbstractContextManager[IO[bytes]]]
-"""Opens what $INCLUDE names, seen from the file that names it; InvalidContent if it may not."""
+"""Opens what $INCLUDE names, seen from the file that names it; InvalidContent if it may not. The
+`name` of what it opens, if that has one, is from where the file itself names others."""
 
 WINDOW_BYTES = 1024 * 1024
 """How much of a file is looked at at once."""
@@ -215,7 +216,7 @@ class MasterFile:
                 self._generate(numbers, owner, arguments[2:])
             case (("$ORIGIN" | "$TTL" | "$DATE" | "$INCLUDE" | "$GENERATE"), _):
                 raise RecordError(
-                    f"{name} has {len(arguments)} arguments, not those of: {_SYNTAX[name]}"
+                    f"{name} is given {len(arguments)}, not the arguments of: {_SYNTAX[name]}"
                 )
             case _:
                 raise RecordError(
@@ -240,7 +241,7 @@ class MasterFile:
         self._depth += 1
         try:
             with self._include(file, self._path or "") as stream:
-                self.read(stream, file)
+                self.read(stream, str(getattr(stream, "name", file)))
         except OSError as error:
             raise RecordError(f"$INCLUDE {file}: {error.strerror or error}") from None
         except InvalidContent as error:

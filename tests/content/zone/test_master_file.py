@@ -304,7 +304,7 @@ def test_a_byte_order_mark_is_refused_by_its_name() -> None:
         (b"a CH A 1.1.1.1\n", "zone:4: the class of a zone is IN"),
         (b"$TTL 1h30\n", "zone:4: $TTL: '1h30' is not a TTL"),
         (b"$FOO\n", "zone:4: $FOO is not known"),
-        (b"$ORIGIN a b\n", "zone:4: $ORIGIN has 2 arguments, not those of: $ORIGIN name"),
+        (b"$ORIGIN a b\n", "zone:4: $ORIGIN is given 2, not the arguments of: $ORIGIN name"),
         (b"$GENERATE 1-1 a$ MX 1 b\n", "zone:4: $GENERATE takes one field of rdata, quoted if need "
          "be, not 2: 1 b"),
         (b"$GENERATE 1-3/0 a$ A 1.1.1.1\n", "zone:4: $GENERATE: the range 1-3/0 has a step of 0"),
