@@ -47,6 +47,8 @@ async def open_connection(where: Address, tls: ClientTls) -> Connection:
                 await trio.aclose_forcefully(stream)
         if isinstance(error, trio.TooSlowError):
             raise ConnectionFailed(f"{where}: no answer") from None
+        if isinstance(error, UnicodeError):  # of a label that is empty, or too long
+            raise ConnectionFailed(f"{where}: no name of a host") from None
         if isinstance(error, OSError):
             raise _failure(where, error) from None
         raise

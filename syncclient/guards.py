@@ -22,7 +22,7 @@ def check_share(store: Store, gone: dict[str, int], replaced: dict[str, int]) ->
             raise LargeChangeRefused(
                 f"of {count} {kind}, {gone.get(kind, 0)} would go and {replaced.get(kind, 0)} be "
                 f"replaced, over {MAX_CHANGED_SHARE:.0%}; nothing was applied. If that is right, "
-                f"repeat with {OVERRIDE}"
+                f"repeat with {OVERRIDE}; an agent has allow_large_change in [replica] for it"
             )
 
 

@@ -54,13 +54,15 @@ class Setting:
             return False
         if self.choices and value not in self.choices:
             return False
+        if isinstance(value, str) and "\0" in value:
+            return False
         if self.low is None or self.high is None:
             return True
         assert isinstance(value, int | float)  # only numbers have bounds
         return self.low <= value <= self.high
 
     def _takes_one(self, text: object) -> bool:
-        if not isinstance(text, str):
+        if not isinstance(text, str) or "\0" in text:
             return False
         try:
             if self.each is not None:

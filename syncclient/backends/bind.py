@@ -22,7 +22,9 @@ from syncclient.backends.contract import ServerSettings, register
 from syncclient.backends.filebackend import FileBackend, Loading
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import Said, ToolTimedOut, command_server, run_tool
-from syncd.errors import ServerFailed, file_failure
+from syncclient.backends.zonenames import domain_text
+from syncclient.dns import DnsServer, ask_serials
+from syncd.errors import ConnectionFailed, ServerFailed, file_failure
 from syncd.settings import setting
 
 _SINGLE_CHECKS = 16
@@ -84,7 +86,7 @@ class Bind(FileBackend):
         return refused or said.message
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
-        return [self._settings.named_checkzone, "-i", "local", zone, str(file)]
+        return [self._settings.named_checkzone, "-i", "local", "--", zone, str(file)]
 
     async def check_files(self, step: Step, zones: list[str]) -> None:
         """Check a few zones each by itself; many by one process, and by itself only what that
@@ -110,7 +112,21 @@ class Bind(FileBackend):
 
     def _statement(self, zone: str, file: Path) -> str:
         options = f" {self._settings.zone_options}" if self._settings.zone_options else ""
-        return f"zone {_quoted(zone)} {{ type primary; file {_quoted(str(file))};{options} }};\n"
+        return f"{_head(zone)} type primary; file {_quoted(str(file))};{options} }};\n"
+
+    async def foreign(self, zones: Collection[str]) -> dict[str, str]:
+        listed = {line.partition("{")[0] for line in await trio.to_thread.run_sync(self.listed)}
+        others = [zone for zone in zones if _head(zone).partition("{")[0] not in listed]
+        try:
+            answers = await ask_serials(DnsServer.parse(self.server.address), others)
+        except ConnectionFailed:
+            return {}  # whoever confirms will say it
+        found = {}
+        for zone in (answer.zone for answer in answers if answer.serial is not None):
+            said = await self._rndc(Stage.CHECK, "zonestatus", zone)
+            if said.status == 0 and str(self.files.path) not in said.text:
+                found[zone] = "named has this zone already, not from us: take it out of named.conf"
+        return found
 
     async def check_list(self, file: Path) -> None:
         try:
@@ -177,6 +193,11 @@ class Bind(FileBackend):
         if said.status != 0 and _REFUSED_BY_NAMED not in said.text:
             raise ServerFailed(stage.value, f"rndc {words[0]}: {said.message}")
         return said
+
+
+def _head(zone: str) -> str:
+    """Return how the statement of a zone begins."""
+    return f'zone "{domain_text(zone)}" {{'
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import SOCK_DGRAM
 
 import dns.asyncquery
 import dns.exception
@@ -146,7 +147,7 @@ class Dnsmasq(ZoneFileBackend):
     async def describe(self) -> str:
         try:
             answer = await self._ask_version(_VERSION_S)
-        except (OSError, dns.exception.DNSException) as error:
+        except (OSError, UnicodeError, dns.exception.DNSException) as error:
             raise ServerFailed(
                 Stage.CONFIRM.value, f"{self.server.address}: {error}; is dnsmasq running?"
             ) from None
@@ -156,7 +157,9 @@ class Dnsmasq(ZoneFileBackend):
     async def _ask_version(self, timeout_s: float) -> dns.message.Message:
         server = DnsServer.parse(self.server.address)
         question = dns.message.make_query("version.bind", "TXT", "CH")
-        return await dns.asyncquery.udp(question, server.host, timeout_s, server.port)
+        found = await trio.socket.getaddrinfo(server.host, server.port, type=SOCK_DGRAM)
+        address = str(found[0][4][0])
+        return await dns.asyncquery.udp(question, address, timeout_s, server.port)
 
     async def _wait_for_answers(self) -> None:
         """Wait until dnsmasq answers again: a question that it is not there for would be asked
@@ -166,7 +169,7 @@ class Dnsmasq(ZoneFileBackend):
                 try:
                     await self._ask_version(_PROBE_S)
                     return
-                except (OSError, dns.exception.DNSException):
+                except (OSError, UnicodeError, dns.exception.DNSException):
                     await trio.sleep(_PROBE_S)
 
     async def explain(self, zone: str) -> str:

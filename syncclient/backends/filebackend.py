@@ -7,7 +7,7 @@ the server checks them as it loads them, instead of a process for each of them b
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,11 @@ class ZoneFileBackend(Backend):
         """Return the folder as the server reads it."""
         return ZoneFiles(path)
 
+    async def foreign(self, zones: Collection[str]) -> dict[str, str]:
+        """Return those of some zones that the server has, and not from us: how it has them, in
+        words. Raises ServerFailed."""
+        return {}
+
     async def stage_list(self, step: Step) -> None:
         """Write and check a list of zones for the server, if it reads one, beside the one in
         place. Raises FileFailed, ServerFailed."""
@@ -92,6 +97,9 @@ class ZoneFileBackend(Backend):
         await trio.to_thread.run_sync(self.files.stage, step)
 
     async def check(self, step: Step) -> None:
+        if unknown := step.unknown():
+            for zone, reason in (await self.foreign(unknown)).items():
+                step.refuse_foreign(zone, reason)
         await self.check_zones(step)
         if step.changes_list():
             await self.stage_list(step)
@@ -153,7 +161,8 @@ class ZoneFileBackend(Backend):
     async def roll_back(self, step: Step, zones: list[str]) -> None:
         wanted = set(zones)
         failed = [change for change in step.failed_changes() if change.name in wanted]
-        await trio.to_thread.run_sync(self.files.restore, zones)
+        new = {change.name for change in failed if change.old is None}
+        await trio.to_thread.run_sync(self.files.restore, zones, new)
         loading = Loading(
             step,
             added=[change.name for change in failed if change.new is None],
@@ -188,6 +197,15 @@ class FileBackend(ZoneFileBackend):
     @abstractmethod
     async def check_list(self, file: Path) -> None:
         """Have the server's tool check a list. Raises ServerFailed."""
+
+    def listed(self) -> set[str]:
+        """Return the lines of the list that is in place. Raises FileFailed."""
+        try:
+            return set(self.list.read_text("utf-8", "surrogateescape").splitlines())
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise file_failure(error) from None
 
     @property
     def _staged_list(self) -> Path:

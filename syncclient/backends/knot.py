@@ -8,7 +8,7 @@ transaction, many by `reload`; a small change of a zone by a zone transaction, a
 time has what it has been told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,12 @@ import trio
 
 from syncclient.backends.contract import ServerSettings, register
 from syncclient.backends.filebackend import FileBackend, Loading
-from syncclient.backends.knotconf import ZoneList, domain_text, template_option
+from syncclient.backends.knotconf import ZoneList, template_option
 from syncclient.backends.knotcontrol import Control, Item, control, errors_of, refusal_text
 from syncclient.backends.knotzones import ZoneTransactions, end_transactions, small_differences
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import Said, ToolTimedOut, run_tool
+from syncclient.backends.zonenames import domain_text
 from syncclient.together import together
 from syncd.errors import ServerFailed, file_failure
 from syncd.logs import EventLog
@@ -104,6 +105,22 @@ class Knot(FileBackend):
         return await super().recover()
 
     # What is checked
+
+    async def foreign(self, zones: Collection[str]) -> dict[str, str]:
+        names = {domain_text(zone): zone for zone in zones}
+        async with self._control(Stage.CHECK) as knotd:
+            known = await knotd.ask("conf-read", [{Item.SECTION: "zone", Item.ITEM: "domain"}])
+            there = [name for unit in known if (name := unit.get(Item.DATA, "")) in names]
+            if not there:
+                return {}
+            asked = [{Item.SECTION: "zone", Item.ITEM: "template", Item.ID: name} for name in there]
+            answer = await knotd.ask("conf-read", asked)
+        templates = {unit.get(Item.ID): unit.get(Item.DATA, "") for unit in answer}
+        return {
+            names[name]: "knotd has this zone already, not from us: take it out of knot.conf"
+            for name in there
+            if templates.get(name) != self._settings.template
+        }
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
         return [self._settings.kzonecheck, "-v", "-o", domain_text(zone), str(file)]

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from syncclient.backends.knotcontrol import Control, Item, Unit, errors_of, refusal_text
-from syncd.content.zone.names import name_wire
+from syncclient.backends.zonenames import domain_text, is_plain
 from syncd.errors import ConfigError
 from syncd.types.zone_files import zone_file_name
 
-_PLAIN = re.compile(r"[a-z0-9_*-]{1,63}(?:\.[a-z0-9_*-]{1,63})*\.")
-_PLAIN_OCTETS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_*-")
 _OPTION = re.compile(r"([a-z][a-z0-9-]*): *(\S.*)")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _QUOTABLE = re.compile(r"/[ !#-\[\]-~]*")
@@ -25,24 +23,6 @@ _FIXED = (("zonefile-load", "whole"), ("zonefile-sync", "-1"), ("journal-content
 """The file is what counts: knotd does not write it, and keeps no journal that a restart, or a
 reload of what was, would put on top of it."""
 _OURS = frozenset(("id", "storage", "file", *(item for item, _ in _FIXED)))
-
-
-def is_plain(zone: str) -> bool:
-    """Say whether knotd writes a zone's name as we do, and so knows the name of its file."""
-    return _PLAIN.fullmatch(zone) is not None
-
-
-def domain_text(zone: str) -> str:
-    """Return a zone's name as knotd takes it, in a file between quotes and over its socket."""
-    if is_plain(zone):
-        return zone
-    wire = name_wire(zone, b"")
-    labels, at = [], 0
-    while length := wire[at]:
-        octets = wire[at + 1 : at + 1 + length]
-        labels.append("".join(chr(o) if o in _PLAIN_OCTETS else f"\\{o:03d}" for o in octets))
-        at += 1 + length
-    return ".".join(labels) + "."
 
 
 def template_option(text: str) -> tuple[str, str]:

@@ -7,9 +7,9 @@ every other case it is ended, and the file is loaded instead.
 
 from collections.abc import Iterable, Mapping
 
-from syncclient.backends.knotconf import is_plain
 from syncclient.backends.knotcontrol import MAX_ITEM_BYTES, Control, Item, Unit, errors_of
 from syncclient.backends.step import Difference, Step
+from syncclient.backends.zonenames import is_plain
 
 _MOST_LINES = 2000
 """Of a zone's difference; what is larger is loaded from the file."""

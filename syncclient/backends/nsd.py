@@ -12,7 +12,7 @@ command. A file that NSD cannot load takes its zone away: all that it serves are
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,8 @@ _LISTED_AT_ONCE = 10_000
 """Zones told by one addzones or delzones: NSD does nothing else while it takes them."""
 _VERSION = re.compile(r"^version: (\S+)", re.MULTILINE)
 _STATUS = re.compile(r"^zone:\t(.*)\n\tpattern: (.*)$", re.MULTILINE)
+_ZONES = re.compile(r"^zone:\t(.*)(?:\n\tpattern: (.*))?$", re.MULTILINE)
+"""Also those of nsd.conf, which have no pattern."""
 _LOGGED = re.compile(r"\[[0-9-]+ [0-9:.]+\] nsd-checkzone\[[0-9]+\]: ")
 _REFUSED = re.compile(r"^error (?!for input line).*", re.MULTILINE)
 _PLAIN = re.compile(r"[a-z0-9_*-]+(?:\.[a-z0-9_*-]+)*\.")
@@ -145,6 +147,22 @@ class Nsd(ZoneFileBackend):
         except OSError as error:
             raise file_failure(error) from None
         return large
+
+    async def foreign(self, zones: Collection[str]) -> dict[str, str]:
+        names = {nsd_name(zone): zone for zone in zones}
+        if len(names) > self._control.few_commands:
+            said = await self._control.ask(Stage.CHECK, "zonestatus")
+        else:
+            said = ""
+            for name in names:
+                said += await self._control.ask(Stage.CHECK, f"zonestatus {name}")
+        found = {}
+        for name, pattern in _ZONES.findall(said):
+            zone = names.get(name.lower().rstrip(".") or ".")  # it shows what its operator wrote
+            if zone is not None and pattern != self._settings.pattern:
+                of = f"of pattern {pattern}" if pattern else "in nsd.conf"
+                found[zone] = f"NSD has this zone already, {of}, not from us: take it out"
+        return found
 
     async def load(self, loading: Loading) -> None:
         step = loading.step

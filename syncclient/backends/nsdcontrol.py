@@ -57,7 +57,9 @@ class ControlSocket(NsdControl):
             reason = f"NSD did not answer `{command}` in {self._timeout_s:g} s"
             raise ServerFailed(stage.value, f"{self._path}: {reason}") from None
         except OSError as error:
-            raise ServerFailed(stage.value, f"{self._path}: {error.strerror}; {_ADVICE}") from None
+            raise ServerFailed(
+                stage.value, f"{self._path}: {error.strerror or error}; {_ADVICE}"
+            ) from None
         if answer is None:
             raise ServerFailed(
                 stage.value, f"{self._path}: NSD ended before it had answered `{command}`"

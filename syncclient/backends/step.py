@@ -4,8 +4,8 @@ A zone that fails at any stage leaves the step with its reason, and the others g
 server is to have afterwards follows from what is left, so a backend never keeps count by itself.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
 
@@ -68,7 +68,8 @@ class Step:
     """The changes that lead to the view `goal`; see the module's top.
 
     `before` is the view whose zones the server answers now, None if that is not known. `kept_back`
-    are zones that it does not answer as `before` has them, each with whether it has them at all.
+    are zones that it does not answer as `before` has them, each with whether it has them at all;
+    `never_had` those that it was never given, so that nothing of them can be taken away.
     `whole`: the changes are all zones there are, and whatever else the server has is to go.
     """
 
@@ -79,6 +80,7 @@ class Step:
         *,
         before: View | None = None,
         kept_back: dict[str, bool] | None = None,
+        never_had: Collection[str] = (),
         whole: bool = False,
     ) -> None:
         self.goal = goal
@@ -88,6 +90,7 @@ class Step:
         self._failed: dict[str, ZoneChange] = {}
         self._before = before
         self._kept_back = kept_back or {}
+        self._never_had = never_had
 
     def fail(self, zone: str, stage: Stage, message: str) -> None:
         """Take a zone out of the step. What was is to stay, or to be restored."""
@@ -95,6 +98,12 @@ class Step:
         if change is not None:
             self._failed[zone] = change
             self.failures[zone] = Failure(zone, stage, message)
+
+    def refuse_foreign(self, zone: str, message: str) -> None:
+        """Take a zone out of the step that the server has from somebody else: it is not ours to
+        list, or to take away."""
+        self.changes[zone] = replace(self.changes[zone], old=None)
+        self.fail(zone, Stage.CHECK, message)
 
     def failed_changes(self, *stages: Stage) -> list[ZoneChange]:
         """Return the changes that failed, at one of these stages if any are given."""
@@ -108,9 +117,17 @@ class Step:
         """Return the zones that get new content."""
         return [name for name, change in self.changes.items() if change.new is not None]
 
+    def unknown(self) -> list[str]:
+        """Return the zones that get content and that the server may have from somebody else."""
+        return [name for name in self.coming() if self.whole or self.changes[name].old is None]
+
     def going(self) -> list[str]:
         """Return the zones that are to go."""
-        return [name for name, change in self.changes.items() if change.new is None]
+        return [
+            name
+            for name, change in self.changes.items()
+            if change.new is None and name not in self._never_had
+        ]
 
     def changes_list(self) -> bool:
         """Say whether the server is to have other zones than now."""

@@ -10,7 +10,7 @@ finished, and what stands in it at the start is put back. All files of the folde
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,18 +146,30 @@ class ZoneFiles:
 
     @staticmethod
     def _keep(name: str, folder: int, old: int) -> None:
-        """Keep what is in place as the way back; an empty file says that there was nothing."""
+        """Keep what is in place as the way back; an empty file says that there was nothing.
+
+        Where a link is refused (a file of another user's, a file system that has none) the file is
+        moved, and missing for a moment: what the server has loaded it has.
+        """
         try:
             os.link(name, name, src_dir_fd=folder, dst_dir_fd=old)
         except FileNotFoundError:
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT, dir_fd=old))
+        except OSError:
+            os.rename(name, name, src_dir_fd=folder, dst_dir_fd=old)
 
-    def restore(self, zones: Iterable[str]) -> None:
-        """Put back what was in place of these zones before the step."""
+    def restore(self, zones: Iterable[str], new: Collection[str] = ()) -> None:
+        """Put back what was in place of these zones before the step.
+
+        What the step has not come to, or had no need to replace, is in place still; files of zones
+        that are `new` to the server go, whoever has put them there.
+        """
         with _told(), opened_folder(self.path) as folder:
             for zone in zones:
                 name = self.names.of_zone(zone)
                 kept = self._old / name
+                if not kept.exists() and zone not in new:
+                    continue
                 if kept.exists() and kept.stat().st_size:
                     os.utime(kept)  # servers load what is newer than what they have loaded
                     kept.rename(self.path / name)

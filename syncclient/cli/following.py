@@ -18,7 +18,7 @@ from syncclient.cli.session import run
 from syncclient.follow.agent import Agent
 from syncclient.follow.config import AgentConfig
 from syncd import __version__
-from syncd.errors import Busy, ConfigError, file_failure
+from syncd.errors import Busy, ConfigError, SyncError, file_failure
 from syncd.logs import EventLog, set_up_logging
 from syncd.store import Store
 from syncd.systemd import keep_watchdog, notify
@@ -107,7 +107,9 @@ async def _heed_signals(
             following = AgentConfig.load(file)
             if following.folder != config.folder:
                 raise ConfigError(f"{file}: [agent] folder: cannot change while the agent runs")
-        except ConfigError as error:
+            if following.store_url != config.store_url:
+                Store.create(following.store_url, exist_ok=True).close()
+        except SyncError as error:
             log.error("config_refused", reason=error)
             notify("READY=1")
             continue

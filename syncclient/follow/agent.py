@@ -26,6 +26,7 @@ from syncclient.follow.backoff import BackOff
 from syncclient.follow.config import ReplicaSection
 from syncclient.follow.standing import Standing
 from syncclient.replica import Path, Replica
+from syncclient.together import together
 from syncd.content.tokens import Token
 from syncd.errors import (
     Busy,
@@ -152,14 +153,29 @@ class Agent:
     async def _keep_up(self, client: Client, source: str) -> Token:
         """Synchronise, apply and report; return the token at which the store stands then."""
 
+        async def apply() -> None:
+            await self._succeeds(self._apply_view)
+            applying.cancel()
+
         if await self._succeeds(partial(self._synchronise, client, source)):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._report_meanwhile, client)
-                await self._succeeds(self._apply_view)
-                nursery.cancel_scope.cancel()
+            with trio.CancelScope() as applying:
+                await together(apply, partial(self._report_meanwhile, client))
+        elif (error := self._standing.error) is not None:
+            await self._apply_what_waits(error)
         await self._report(client)
         clock = await trio.to_thread.run_sync(self._store.clock)
         return clock.token
+
+    async def _apply_what_waits(self, error: SyncError) -> None:
+        """Have the server answer what the store holds, although it got nothing new because of
+        `error`, which is what there is to be told afterwards as well."""
+
+        async def apply() -> None:
+            if await self._applier.is_due():
+                await self._apply_view()
+                self._standing.failed(error)
+
+        await self._succeeds(apply)
 
     async def _report_meanwhile(self, client: Client) -> None:
         """Say that we are alive while the server is given what is new, however long that takes."""

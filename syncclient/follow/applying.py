@@ -48,6 +48,8 @@ class Applier:
         """What the server answers; None as long as nobody knows."""
         self._touched: set[str] = set()
         """Zones that the server may answer otherwise than `active` says."""
+        self._lost: set[str] = set()
+        """Those of them that it does not have at all."""
         self._empty = False
         """Whether the server has nothing of ours yet."""
 
@@ -56,6 +58,13 @@ class Applier:
         self.active = await trio.to_thread.run_sync(Active.read, self._backend.folder)
         self._touched |= await self._backend.recover()
         self._empty = self.active is None and self._backend.new_folder() is not None
+
+    async def is_due(self) -> bool:
+        """Say whether the server may answer otherwise than the store holds. Raises StoreError."""
+        clock = await trio.to_thread.run_sync(self._store.clock)
+        if clock.source is None:
+            return False
+        return self.active is None or self.active.token != clock.token or bool(self._touched)
 
     def retry(self) -> None:
         """Have what was refused tried again with the next step."""
@@ -77,6 +86,7 @@ class Applier:
         if wrong:
             log.warning("audit", wrong=len(wrong), for_example=min(wrong))
         self._touched |= wrong
+        self._lost |= {zone for zone in wrong if zone in answered and answered[zone] is None}
         self.retry()
 
     async def apply(self) -> Applied:
@@ -87,11 +97,13 @@ class Applier:
         if step is None:
             step = await self._whole_step(goal)
         touched, self._touched = self._touched, set()
+        lost, self._lost = self._lost, set()
         if step.changes:
             try:
                 await self._run(step)
             except SyncError:
                 self._touched |= touched
+                self._lost |= lost
                 raise
         changed, gone = len(step.coming()), len(step.going())
         active = await trio.to_thread.run_sync(
@@ -113,7 +125,7 @@ class Applier:
             if self.active is None:
                 return goal, None, None
             before = goal.at(self.active.token)
-            step = step_between(self._store, goal, self.active, before, self._touched)
+            step = step_between(self._store, goal, self.active, before, self._touched, self._lost)
             return goal, step, None if step is None else before
 
     async def _whole_step(self, goal: View) -> Step:

@@ -15,8 +15,9 @@ from typing import Any
 from syncclient.access import PASSWORD_VARIABLE, Access
 from syncclient.address import Address, parse_pin
 from syncclient.backends import Backend, ServerSettings, backend_names, backend_of
+from syncclient.dns import DnsServer
 from syncclient.tls import ClientTls
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, IllegalValue, SyncError
 from syncd.secretfiles import refuse_shared
 from syncd.settings import (
     load_tables,
@@ -222,9 +223,18 @@ class AgentConfig:
                 f"{file}: [agent] name = {sections.agent.shown_name!r:.80}: write up to 63 "
                 "letters, digits, dots and dashes"
             )
-        return cls(
+        config = cls(
             sections.agent, sections.replica, sections.server, sections.log, sources, kind, settings
         )
+        try:
+            DnsServer.parse(config.server.address)
+        except IllegalValue as error:
+            raise ConfigError(f"{file}: [server] address: {error}") from None
+        try:
+            config.backend()
+        except SyncError as error:
+            raise ConfigError(f"{file}: {error}") from None
+        return config
 
 
 def config_text(backend: str) -> str:

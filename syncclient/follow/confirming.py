@@ -5,6 +5,7 @@ ones first.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import trio
@@ -43,19 +44,14 @@ class Confirmer:
 
         Raises ServerFailed if it does not answer at all.
         """
-        try:
+        with _asking():
             answers = await ask_serials(self._server, zones)
-        except ConnectionFailed as error:
-            raise ServerFailed(
-                Stage.CONFIRM.value,
-                f"{error}; is it running, and does [server] address say where it answers?",
-            ) from None
         return {answer.zone: answer.serial for answer in answers if not answer.no_answer}
 
     async def confirm(self, step: Step) -> None:
         """Have the zones fail that the server does not answer as the step has them."""
         if self._backend.capabilities.serials:
-            wanted = {name: change.new for name, change in step.changes.items()}
+            wanted = {name: step.changes[name].new for name in (*step.coming(), *step.going())}
             for zone, serial in (await self.wait_for(wanted, step)).items():
                 step.fail(zone, Stage.CONFIRM, await self._reason(step, zone, serial))
         await self._confirm_records(step)
@@ -145,15 +141,16 @@ class Confirmer:
         end = trio.current_time() + min(_CHANGES_OVER_S, self._backend.server.confirm_s)
         wait_s = _FIRST_WAIT_S
         while True:
-            found = await confirm_records(
-                self._server,
-                zone,
-                self._backend.provable(zone, sample.present),
-                gone=sample.absent if capabilities.denials else (),
-                zones_below=sample.zones_below,
-                compare_ttl=capabilities.ttls,
-                whole=False,
-            )
+            with _asking():
+                found = await confirm_records(
+                    self._server,
+                    zone,
+                    self._backend.provable(zone, sample.present),
+                    gone=sample.absent if capabilities.denials else (),
+                    zones_below=sample.zones_below,
+                    compare_ttl=capabilities.ttls,
+                    whole=False,
+                )
             if found.proven:
                 return None
             if trio.current_time() >= end:
@@ -168,6 +165,18 @@ class Confirmer:
         """Return zones of a step, those spread evenly over many."""
         coming = step.coming()
         return coming[:: max(1, len(coming) // _PROBED)]
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """Have a server that does not answer at all raise ServerFailed."""
+    try:
+        yield
+    except ConnectionFailed as error:
+        raise ServerFailed(
+            Stage.CONFIRM.value,
+            f"{error}; is it running, and does [server] address say where it answers?",
+        ) from None
 
 
 def _probe_and_rest(zones: list[str]) -> Iterator[list[str]]:

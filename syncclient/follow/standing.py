@@ -38,6 +38,11 @@ class Standing:
         """Whether the last attempt failed as a whole."""
         return self._error is not None
 
+    @property
+    def error(self) -> SyncError | None:
+        """Why the last attempt failed as a whole, if it did."""
+        return self._error
+
     def failed(self, error: SyncError) -> bool:
         """Take down that an attempt failed; return whether that is news."""
         before, self._error = self._error, error

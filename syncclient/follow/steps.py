@@ -4,7 +4,7 @@ Pure but for reading the store. Zones that were refused stay refused until their
 somebody asks for another try.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from syncclient.backends import Step, ZoneChange
@@ -26,16 +26,22 @@ def view_before(store: Store, active: Active) -> View | None:
 
 
 def step_between(
-    store: Store, goal: View, active: Active, before: View, touched: Iterable[str]
+    store: Store,
+    goal: View,
+    active: Active,
+    before: View,
+    touched: Iterable[str],
+    lost: Collection[str] = (),
 ) -> Step | None:
     """Return the step from `before` to `goal`; None if that cannot be told: gc has passed `before`,
     the store never stood there, or `goal` lies before it.
 
-    `touched` are zones to be loaded again although they have not changed.
+    `touched` are zones to be loaded again although they have not changed; `lost` those of them that
+    the server does not have any more, whatever it had.
     """
     if goal.token.seq < before.token.seq:
         return None
-    refused = active.refused
+    refused, touched = active.refused, set(touched)
     changes: dict[str, ZoneChange] = {}
     try:
         for change in store.changes(before.token, goal, TYPES):
@@ -43,6 +49,7 @@ def step_between(
             assert version is not None
             name = version.name
             old = refused[name].serial if name in refused else _serial(change.old)
+            old = None if name in lost else old
             changes[name] = ZoneChange(name, old, _serial(change.new))
         again = [name for name in touched if name not in changes]
         olds, news = before.find(TYPES[0], again), goal.find(TYPES[0], again)
@@ -50,12 +57,18 @@ def step_between(
         return None
     for name in again:
         old = refused[name].serial if name in refused else _serial(olds.get(name))
+        old = None if name in lost else old
         changes[name] = ZoneChange(name, old, _serial(news.get(name)))
     return Step(
         goal,
         changes.values(),  # those that neither view has too: a step that died may have left them
         before=before,
         kept_back={name: refusal.serial is not None for name, refusal in refused.items()},
+        never_had=[
+            name
+            for name, refusal in refused.items()
+            if refusal.serial is None and name not in touched
+        ],
     )
 
 

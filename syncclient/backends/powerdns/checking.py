@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from syncclient.backends.powerdns.domains import (
     NATIVE,
@@ -19,15 +20,26 @@ from syncclient.backends.powerdns.domains import (
     write_metadata,
 )
 from syncclient.backends.powerdns.records import Row, Unfit
-from syncclient.backends.powerdns.tables import domains, scratch_engine
+from syncclient.backends.powerdns.tables import domains, driver_reason, scratch_engine
 from syncclient.backends.step import Stage
 from syncclient.backends.tools import Said, ToolTimedOut, run_tool
-from syncd.errors import file_failure, shown
+from syncd.errors import FileFailed, file_failure, shown
 
 _CHECKED = re.compile(r"Checked [0-9]+ records of '(.*)', [0-9]+ errors, [0-9]+ warnings\.")
 _ERROR = "[Error] "
 _NOT_OURS = "[Error] No delegation for zone "
 """Said if a zone above is in the database as well: nothing is wrong with this one."""
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Have what is wrong with the scratch database raise FileFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise file_failure(error) from None
+    except SQLAlchemyError as error:
+        raise FileFailed(f"{file}: {driver_reason(error)}") from None
 
 
 class Checker:
@@ -54,9 +66,10 @@ class Checker:
         except OSError as error:
             raise file_failure(error) from None
         self._names, self._metadata = [], {}
-        engine = scratch_engine(file)
+        with _told(file):
+            engine = scratch_engine(file)
         try:
-            with engine.begin() as self._connection:
+            with _told(file), engine.begin() as self._connection:
                 self._writer = RowWriter(self._connection)
                 yield
                 self._writer.flush()

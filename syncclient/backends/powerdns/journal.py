@@ -23,7 +23,7 @@ from syncclient.backends.powerdns.domains import (
 )
 from syncclient.backends.powerdns.tables import domains, records
 from syncclient.durable import replace_small_file
-from syncd.errors import file_failure
+from syncd.errors import FileFailed, file_failure
 
 _FILE = "powerdns-step.json"
 
@@ -58,12 +58,17 @@ class Journal:
         """Return what the folder has, None if that is nothing. Raises FileFailed."""
         try:
             known = json.loads((folder / _FILE).read_text("utf-8"))
+            entries = {zone: Entry(**one) for zone, one in known["entries"].items()}
+            return cls(known["floor"], entries)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise file_failure(error) from None
-        entries = {zone: Entry(**one) for zone, one in known["entries"].items()}
-        return cls(known["floor"], entries)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise FileFailed(
+                f"{folder / _FILE} is damaged: it says how a step that was cut short is undone; "
+                "take it away, and active.json with it, so that all zones are compared"
+            ) from None
 
     def write(self, folder: Path) -> None:
         """Put it into the folder, flushed. Raises FileFailed."""

@@ -61,7 +61,9 @@ class PowerDnsSettings:
         return os.environ.get(PASSWORD_VARIABLE)
 
     def check(self) -> None:
-        """Raise ConfigError for a mark that cannot be one."""
+        """Raise ConfigError for a mark that cannot be one, or a password that nobody asks for."""
+        if self.password_file and self.database.startswith("sqlite"):
+            raise ConfigError("[powerdns] password_file: a SQLite file has no password")
         if _MARK.fullmatch(self.mark) is None:
             raise ConfigError(
                 f"[powerdns] mark = {self.mark!r:.80}: write up to 63 letters, digits, dots and "

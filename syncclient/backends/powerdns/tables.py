@@ -169,13 +169,17 @@ class Database:
         except SQLAlchemyError as error:
             raise ServerFailed(
                 stage.value,
-                f"database {self.shown}: {_reason(error)}; is it there, and may this user write "
-                "to PowerDNS's tables?",
+                f"database {self.shown}: {driver_reason(error)}; is it there, and may this user "
+                "write to PowerDNS's tables?",
             ) from None
 
 
 def scratch_engine(file: Path) -> Engine:
-    """Return an engine on a SQLite file of our own, with empty tables; what was in it is gone."""
+    """Return an engine on a SQLite file of our own, with empty tables; what was in it is gone.
+
+    Raises OSError, SQLAlchemyError.
+    """
+    file.unlink(missing_ok=True)  # whatever became of it: one that died may have left half of it
     engine = create_engine(URL.create("sqlite", database=str(file)), poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
@@ -183,12 +187,7 @@ def scratch_engine(file: Path) -> Engine:
         for setting in ("journal_mode=MEMORY", "synchronous=OFF", f"cache_size=-{_CACHE_KIB}"):
             connection.execute(f"PRAGMA {setting}")
 
-    if file.exists():
-        with engine.begin() as connection:
-            for table in (domains, records, domainmetadata):
-                connection.execute(table.delete())
-    else:
-        metadata.create_all(engine)
+    metadata.create_all(engine)
     return engine
 
 
@@ -205,8 +204,12 @@ def _open(url: URL, what: str) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def refuse_to_make_one(*_: Any) -> None:
-        if not file.exists():
-            raise FileMissing(file)
+        try:
+            file.stat()
+        except FileNotFoundError:
+            raise FileMissing(file) from None
+        except OSError as error:
+            raise SQLAlchemyError(f"{file}: {error.strerror}") from None
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, record: Any) -> None:
@@ -229,7 +232,7 @@ class FileMissing(SQLAlchemyError):
         super().__init__(f"there is no file {file}; make it with PowerDNS's schema.sqlite3.sql")
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def driver_reason(error: SQLAlchemyError) -> str:
     """Return what the driver says, on one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
     match cause.args:

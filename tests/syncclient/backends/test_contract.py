@@ -199,6 +199,20 @@ def test_a_control_channel_that_refuses_is_told_of_and_nothing_has_changed(
     assert (rig.server.serial("a.example."), rig.server.serial("d.example.")) == (2, 1)
 
 
+def test_what_is_served_stays_in_place_if_a_step_from_nothing_known_fails(
+    rig: Rig, replica: Replica
+) -> None:
+    (rig.folder / "active.json").unlink()
+    with rig.refused_control() as backend:
+        refused = Replica(replica.store, backend)
+        with pytest.raises(ServerFailed):
+            refused.apply()
+    rig.server.stop()
+    rig.server.start()
+    zones = ("a.example.", "b.example.", "c.example.")
+    rig.server.wait_until(lambda: all(rig.server.serial(zone) == 1 for zone in zones))
+
+
 def test_a_check_tool_that_hangs_is_ended(rig: Rig, replica: Replica, tmp_path: Path) -> None:
     if not rig.checks_by_tool:
         return

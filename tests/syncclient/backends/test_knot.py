@@ -218,6 +218,7 @@ def test_a_list_that_is_not_as_we_think_is_loaded_as_a_whole(
 ) -> None:
     rig.server.knotc("conf-begin")
     rig.server.knotc("conf-set", "zone[d.example]")
+    rig.server.knotc("conf-set", "zone[d.example].template", "syncd")
     rig.server.knotc("conf-unset", "zone[b.example]")
     rig.server.knotc("conf-commit")
     put_zone(replica.store, "d.example.", 1)

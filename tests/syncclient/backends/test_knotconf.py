@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syncclient.backends.knotconf import ZoneList, domain_text, is_plain
+from syncclient.backends.knotconf import ZoneList
+from syncclient.backends.zonenames import domain_text, is_plain
 from syncd.content.zone.names import name_text, name_wire
 from syncd.errors import ConfigError
 

@@ -76,7 +76,10 @@ def test_the_printed_configuration_is_taken_once_the_source_and_folder_are_named
 ) -> None:
     text = config_text(name)
     text = text.replace('folder = ""', 'folder = "/x"').replace('url = ""', 'url = "syncd://a@b"')
-    text = text.replace('password_file = ""', 'password_file = "/p"')
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    text = text.replace('password_file = ""', f'password_file = "{password}"', 1)
     assert load(tmp_path, text).backend_kind.name == name
 
 
