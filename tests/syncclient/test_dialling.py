@@ -102,6 +102,16 @@ def test_on_loopback_nothing_is_demanded_and_no_time_is_spent(
     assert verbs == ["USER", "PASS", "NOOP"]
 
 
+@pytest.mark.parametrize("host", ["ns1..example.com", f"{'a' * 64}.example.com"])
+def test_what_cannot_be_a_hosts_name_is_told(host: str) -> None:
+    async def dial() -> None:
+        async with Client.connect(Address.parse(f"syncd://alice@{host}"), PASSWORD):
+            pass
+
+    with pytest.raises(ConnectionFailed, match="no name of a host"):
+        in_trio(dial)
+
+
 def test_localhost_is_loopback(daemon: RunningDaemon, verbs: list[str]) -> None:
     session(f"syncd://alice@localhost:{daemon.port}", ClientTls(), Client.noop)
     assert verbs == ["USER", "PASS", "NOOP"]

@@ -217,6 +217,38 @@ def test_what_the_store_holds_is_served_even_if_no_source_is_there(
     trio.run(follow)
 
 
+def test_what_waits_is_served_although_what_comes_next_is_refused(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    for number in range(12):
+        put_zone(source, f"z{number}.example.", 1)
+    broken = tmp_path / "broken"
+    broken.touch()
+    command = script(tmp_path / "load", f'if [ -e "{broken}" ]; then echo no power; exit 1; fi')
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, command=command)):
+            await come(is_in(source, ServerState.FAILED))
+            with source.batch() as batch:
+                for version in list(source.view().versions(["zones"]))[1:]:
+                    batch.delete(version)
+                batch.publish("test")
+            await trio.sleep(0.5)  # some polls
+            assert zone_files(tmp_path) == {}
+            broken.unlink()
+            await come(lambda: len(zone_files(tmp_path)) == 13)
+            await come(lambda: "allow_large_change in [replica]" in said(source))
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def said(source: Store) -> str:
+    """The reason that the agent has reported last."""
+    found = row(source)
+    return "" if found is None else found.reason
+
+
 def test_a_name_server_that_fails_is_reported_and_tried_again(
     tmp_path: Path, source: Store, replica: Store
 ) -> None:

@@ -83,6 +83,29 @@ def test_the_printed_configuration_is_taken_once_the_source_and_folder_are_named
     assert load(tmp_path, text).backend_kind.name == name
 
 
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        (
+            '[server]\naddress = "127.0.0.1:99999"\n[files]\n',
+            r"\[server\] address: .* no name server",
+        ),
+        ('[knot]\ntemplate = "a b"\n', r"\[knot\] template = 'a b'"),
+        ('[dnsmasq]\nunsupported = "maybe"\n', r"\[dnsmasq\].* unsupported"),
+        ('[powerdns]\nmark = "a b"\n', r"\[powerdns\] mark = 'a b'"),
+        ('[powerdns]\ndatabase = "foo://x"\n', "foo"),
+        ('[powerdns]\npassword_file = "/nowhere"\n', r"\[powerdns\] password_file: .* no password"),
+        ('[bind]\nrndc = ["\\u0000"]\n', r"\[bind\] rndc"),
+    ],
+)
+def test_what_only_the_name_server_can_use_is_refused_with_the_files_name(
+    tmp_path: Path, section: str, said: str
+) -> None:
+    source = '[[source]]\nurl = "syncd://a@b"\npassword_file = "/p"\n'
+    with pytest.raises(ConfigError, match=rf"replica.toml: .*{said}"):
+        load(tmp_path, f'[agent]\nfolder = "/x"\n{source}{section}')
+
+
 def test_an_unknown_backend_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="bind"):
         config_text("tinydns")
