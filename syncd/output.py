@@ -69,7 +69,7 @@ def print_table(
 
 def terminal_width() -> int | None:
     """Return how many characters a line of the terminal has; None if the output is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if on_terminal() else None
 
 
 def _width_beside(columns: Sequence[str], shown: Sequence[Sequence[str]], at: int) -> int:
@@ -149,7 +149,12 @@ def bytes_text(count: int) -> str:
 def clear_screen() -> bool:
     """Begin a terminal's screen anew; elsewhere do nothing, and return False."""
     click.clear()
-    return sys.stdout.isatty()
+    return on_terminal()
+
+
+def on_terminal() -> bool:
+    """Say whether there is a terminal behind the output; there may be nothing at all."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 class ProgressBar:
@@ -193,6 +198,8 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
         status = command(args=arguments, prog_name=program, standalone_mode=False)
     except click.exceptions.Exit as leave:
         return leave.exit_code
+    except SystemExit:  # click's own, for the reader of our output who has enough
+        return 0
     except click.ClickException as error:
         shown = StringIO()
         error.show(shown)
@@ -207,7 +214,7 @@ def run_command(program: str, command: Callable[..., Any], arguments: list[str] 
             return INTERRUPTED_STATUS
         say(f"{program}: {error}", err=True)
         return error.exit_status
-    except BrokenPipeError:  # the reader of our output has enough; nothing is left to say
+    except BrokenPipeError:  # as above, and nothing is left to say
         sys.stderr.close()
         return 0
     except OSError as error:

@@ -125,10 +125,12 @@ def diff(
 @syncclient.command()
 @connection_options
 @store_option
-@click.option("--types", default="*", help="Types to count, with commas.")
+@click.option("--types", help="Types to count, with commas; else those that the replica takes.")
 @query_options
 @json_option
-def verify(access: Access, store_url: str | None, types: str, as_json: bool, **query: Any) -> int:
+def verify(
+    access: Access, store_url: str | None, types: str | None, as_json: bool, **query: Any
+) -> int:
     """Have the server count everything anew; and with --store hash the whole replica too.
 
     With --query ask name servers instead whether they answer what the server holds: every zone's
@@ -168,6 +170,8 @@ def servers(
     from syncclient.cli.servers import forget_server, show_servers, watch_servers
 
     if forget is not None:
+        if watch or states or as_json:
+            raise click.UsageError("--forget goes by itself")
         forget_server(access, forget)
         return 0
     chosen = [ServerState(state) for state in states]

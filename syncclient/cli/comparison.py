@@ -55,8 +55,10 @@ def _compare_status(proofs: dict[str, Proof], store_url: str, as_json: bool) -> 
     rows = []
     same = True
     with Store.open(store_url) as store:
-        view = store.view()
+        view, taken = store.view(), store.clock().types or "*"
         for kind, proof in proofs.items():
+            if taken != "*" and kind not in taken.split(","):
+                continue  # a replica of some types has nothing of the others
             totals = view.totals([kind])
             in_sync = (totals.count, totals.fingerprint) == (proof.count, proof.fingerprint)
             same = same and in_sync
@@ -118,11 +120,18 @@ def show_text_diff(access: Access, store_url: str, types: str | None) -> int:
     return DIFFERS_STATUS if lines else 0
 
 
-def show_verification(access: Access, store_url: str | None, types: str, as_json: bool) -> int:
-    """Print the server's fresh count, and what hashing the whole replica found."""
+def show_verification(
+    access: Access, store_url: str | None, types: str | None, as_json: bool
+) -> int:
+    """Print the server's fresh count, and what hashing the whole replica found; of the types that
+    it takes, if none are named."""
+    if types is None and store_url is not None:
+        with Store.open(store_url) as store:
+            types = store.clock().types
+    asked = types or "*"
 
     async def work(client: Client) -> Proof:
-        return await client.verify(types)
+        return await client.verify(asked)
 
     proof = with_client(access, work)
     record: dict[str, object] = {
@@ -135,7 +144,7 @@ def show_verification(access: Access, store_url: str | None, types: str, as_json
         with Store.open(store_url) as store:
             damages = list(store.fsck())
             view = store.view()
-            names = store.held_types() if types == "*" else types.split(",")
+            names = store.held_types() if asked == "*" else asked.split(",")
             totals = view.recount(names)
         same = not damages and (totals.count, totals.fingerprint) == (
             proof.count,

@@ -225,7 +225,7 @@ def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:
     async def work(client: Client) -> None:
         frozen = await client.freeze(wait_s, expire_s)
         say(
-            f"the source stands still at {frozen.token}; {frozen.others} other users are "
+            f"the source stands still at {frozen.token}; {counted(frozen.others, 'other user')} "
             "connected; Ctrl-C releases it"
         )
         try:

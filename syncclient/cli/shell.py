@@ -61,6 +61,13 @@ async def _session(access: Access, password: str) -> list[SyncError]:
             except ConnectionFailed as error:
                 say(error, err=True)
                 return [*failures, error]
+            except EOFError:
+                ended = IllegalValue(f"the input ended inside a body: its last line is {_END}")
+                say(f"syncclient: {ended}", err=True)
+                return [*failures, ended]
+            except _OtherSize as error:
+                say(f"syncclient: {error}", err=True)
+                return [*failures, error]
             except (SyncError, ValueError) as error:
                 say(f"syncclient: {error}", err=True)
                 known = error if isinstance(error, SyncError) else IllegalValue(str(error))
@@ -122,11 +129,26 @@ async def _exchange(client: Client, line: str, ask: Ask) -> None:
         if kind == codes.WANT_LISTING:
             await client.connection.send_listing(await _read_lines(ask))
         elif kind == codes.WANT_BLOCK:
-            body = "".join(f"{text}\n" for text in await _read_lines(ask)).encode()
-            await client.connection.send_body([body[: reply.size].ljust(reply.size)])
+            await client.connection.send_body([_body(await _read_lines(ask), reply.size)])
         else:
             return
         reply = await client.connection.reply()
+
+
+class _OtherSize(IllegalValue):
+    """A body that is not as large as was said. The server waits for it, so this is the end."""
+
+
+def _body(lines: list[str], size: int) -> bytes:
+    """Return a body of this size; the last line may be meant without its LF."""
+    body = "".join(f"{line}\n" for line in lines).encode()
+    if len(body) == size + 1:
+        return body[:size]
+    if len(body) != size:
+        raise _OtherSize(
+            f"the body has {len(body)} bytes, where {size} were announced; nothing was changed"
+        )
+    return body
 
 
 async def _show_block(client: Client) -> Reply:

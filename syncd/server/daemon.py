@@ -245,7 +245,10 @@ async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
         listeners = await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
         where = f"{host or '*'}:{port}"
-        raise ConnectionFailed(f"cannot listen on {where}: {error.strerror}") from None
+        raise ConnectionFailed(
+            f"cannot listen on {where}: {error.strerror}; give another host or port, or end what "
+            "listens there"
+        ) from None
     if port == 0 and len(listeners) > 1:  # one port for all addresses
         for listener in listeners[1:]:
             await listener.aclose()

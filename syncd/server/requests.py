@@ -51,6 +51,14 @@ class SyncRequest:
             raise IllegalValue(f"{option}= is missing; syntax: {self.action.syntax}")
         return default
 
+    def no_value(self) -> None:
+        """Raise IllegalValue if there is a value: it would be passed over."""
+        if self.values:
+            raise IllegalValue(
+                f"{self.action.name} takes no value, such as {self.values[0]!r:.40}; syntax: "
+                f"{self.action.syntax}"
+            )
+
     def one_value(self, what: str) -> str:
         """Return the only value. Raises IllegalValue."""
         if len(self.values) != 1 or not self.values[0]:

@@ -24,8 +24,9 @@ from syncd.errors import StoreError, SyncError
 from syncd.store.failures import failure_of
 from syncd.store.schema import metadata
 from syncd.store.servers import (
-    LOCK_TIMEOUT_S,
+    LOCK_OPTION,
     check_server,
+    lock_timeout_s,
     open_server,
     schema_lock,
 )
@@ -64,23 +65,28 @@ def open_engine(url: str, *, create: bool) -> Engine:
                 f"store {shown!r}: no database URL that can be used: a file has no host; it is "
                 "sqlite:///FILE, or sqlite:////FILE from the root"
             )
-        waits = {} if "timeout" in parsed.query else {"timeout": LOCK_TIMEOUT_S}
+        file = parsed.database
+        if not file or file == ":memory:":
+            raise StoreError(f"store {shown}: names no file; it is sqlite:///FILE")
+        lock_s = lock_timeout_s(parsed, f"store {shown}")
+        path = parsed.difference_update_query([LOCK_OPTION])
+        if path.query:
+            raise StoreError(not_taken(f"store {shown}"))
         engine = create_engine(
-            parsed,
-            connect_args=waits,
+            path,
+            connect_args={"timeout": lock_s},
             hide_parameters=True,
             poolclass=QueuePool,
             pool_size=_KEPT_CONNECTIONS,
             pool_use_lifo=True,  # the one whose cache is warm; the others take no memory then
         )
-        file = parsed.database
-        if file and not create and not Path(file).exists():
+        if not create and not Path(file).exists():
             raise StoreError(
                 f"store {shown}: there is no such file; `syncd init` makes a "
                 "source's store, `syncclient bootstrap` a replica's"
             )
         _set_up_sqlite(engine)
-        if file and Path(file).exists():
+        if Path(file).exists():
             watch_file(engine, file, shown)
     else:
         try:

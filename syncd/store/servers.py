@@ -19,7 +19,7 @@ from syncd.store.copying import set_up_copying
 
 LOCK_TIMEOUT_S = 60
 """How long a writer waits for another: an import's last transaction may take some seconds."""
-_LOCK_OPTION = "timeout"
+LOCK_OPTION = "timeout"
 """Of a URL, which says otherwise; it is SQLite's name for it."""
 _STATEMENT_TIMEOUT_S = 900
 """gc of some ten million chunks takes minutes; nothing takes longer."""
@@ -69,11 +69,11 @@ def open_server(url: URL, what: str, **pool: Any) -> Engine:
     What the URL says itself goes first. `what` it is goes into messages, `pool` to SQLAlchemy.
     Raises StoreError, and ValueError for what a driver does not take.
     """
-    lock_s = _lock_timeout_s(url, what)
+    lock_s = lock_timeout_s(url, what)
     postgresql = url.get_backend_name() == "postgresql"
     arguments: Mapping[str, object] = _POSTGRESQL_ARGUMENTS if postgresql else _MARIADB_ARGUMENTS
     engine = create_engine(
-        url.difference_update_query([_LOCK_OPTION]),
+        url.difference_update_query([LOCK_OPTION]),
         connect_args={name: arguments[name] for name in arguments if name not in url.query},
         hide_parameters=True,  # they may be password hashes
         **pool,
@@ -95,12 +95,13 @@ def refresh_statistics(connection: Connection, changes: int) -> None:
         connection.exec_driver_sql("ANALYZE version, chunk")
 
 
-def _lock_timeout_s(url: URL, what: str) -> int:
-    text = url.query.get(_LOCK_OPTION, str(LOCK_TIMEOUT_S))
+def lock_timeout_s(url: URL, what: str) -> int:
+    """Return how long a store's URL says to wait for a lock. Raises StoreError."""
+    text = url.query.get(LOCK_OPTION, str(LOCK_TIMEOUT_S))
     if isinstance(text, str) and text.isdecimal() and 0 < int(text) <= _STATEMENT_TIMEOUT_S:
         return int(text)
     raise StoreError(
-        f"{what}: {_LOCK_OPTION} is how many seconds to wait for whoever keeps it locked, "
+        f"{what}: {LOCK_OPTION} is how many seconds to wait for whoever keeps it locked, "
         f"1 to {_STATEMENT_TIMEOUT_S}"
     )
 

@@ -75,6 +75,11 @@ class DataType(ABC):
         """
         return prepared
 
+    @property
+    def can_be_patched(self) -> bool:
+        """Whether `patch` is there."""
+        return type(self).patch is not DataType.patch
+
     def patch(self, present: Present, diff: IO[bytes]) -> Prepared:
         """Return the content with a text diff applied. Raises InvalidContent, MovedOn."""
         raise NotSupported(f"{self.name} cannot be patched; put them whole")

@@ -97,6 +97,15 @@ def test_a_replica_that_is_behind_is_seen_in_status_diff_and_verify(
     run("syncclient", "verify", *compare)
 
 
+def test_a_replica_of_some_types_is_compared_by_these(tmp_path: Path, server: Serving) -> None:
+    compare = (server.url(), "--store", store_url(tmp_path, "zones"))
+    run("syncclient", "bootstrap", *compare, "--types", "zones")
+    states = run("syncclient", "status", *compare, "--json").json()
+    assert [(row["type"], row["in sync"]) for row in states] == [("zones", "yes")]
+    assert "the same" in run("syncclient", "verify", *compare).out
+    assert "NOT the same" in run("syncclient", "verify", *compare, "--types", "*", status=10).out
+
+
 def test_objects_are_put_got_patched_and_deleted(tmp_path: Path, server: Serving) -> None:
     url = server.url()
     (tmp_path / "motd").write_bytes(b"welcome\x00\xff\n")
@@ -214,7 +223,7 @@ def test_users_are_added_changed_listed_and_removed(source: str, server: Serving
     run("syncclient", "put", bob, "example.org.", stdin=zone_text(1), password="other")
     assert "'king' is not one of 'reader'" in refused(*role, "king", status=2)
     assert "no user eve" in refused(
-        "syncd", "user", "role", "eve", "reader", "--store", source, status=4
+        "syncd", "user", "role", "eve", "reader", "--store", source, status=6
     )
     run("syncd", "user", "remove", "bob", "--store", source)
     assert "no such user" in refused("syncclient", "status", bob, status=4)

@@ -1,6 +1,7 @@
 """What is refused ends in one line that says what is wrong, and in the exit status for it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,13 @@ NOWHERE = "syncd://root@127.0.0.1:1"
         (("syncd", "import", "zones"), 2, "Missing argument"),
         (("syncd", "log", "--store", "sqlite:///{folder}/none.db"), 8, "there is no such file"),
         (("syncd", "log", "--store", "nonsense"), 8, "no database URL"),
+        (("syncd", "init", "--store", "sqlite:///"), 8, "names no file; it is sqlite:///FILE"),
+        (("syncd", "init", "--store", "sqlite://"), 8, "names no file"),
+        (("syncd", "init", "--store", "sqlite:///:memory:"), 8, "names no file"),
+        (("syncd", "log", "--store", "sqlite:///{folder}/x.db?timeout=x"), 8, "1 to 900"),
+        (("syncd", "log", "--store", "sqlite:///{folder}/x.db?timeout=-1"), 8, "1 to 900"),
+        (("syncd", "log", "--store", "sqlite:///{folder}/x.db?foo=1"), 8,
+         "does not take what stands behind"),
         (("syncd", "init", "--store", "sqlite:///{folder}/no/such/x.db"), 8, "unable to open"),
         (("syncd", "init", "--store", "{source}"), 6, "is a store already"),
         (("syncd", "fsck", "--store", "sqlite:///{folder}/text"), 8, "not a database"),
@@ -45,8 +53,8 @@ NOWHERE = "syncd://root@127.0.0.1:1"
         (("syncd", "gc", "--keep-commits", "1", "--keep-days", "1", "--store", "{source}"), 2,
          "not both"),
         (("syncd", "gc", "--keep-commits", "x", "--store", "{source}"), 2, "'x' is not a valid"),
-        (("syncd", "user", "remove", "nobody", "--store", "{source}"), 4, "no user nobody"),
-        (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 4,
+        (("syncd", "user", "remove", "nobody", "--store", "{source}"), 6, "no user nobody"),
+        (("syncd", "user", "passwd", "nobody", "--password-stdin", "--store", "{source}"), 6,
          "no user nobody"),
         (("syncd", "user", "add", "../x", "--role", "reader", "--password-stdin", "--store",
           "{source}"), 6, "a user's name has up to 64"),
@@ -147,6 +155,18 @@ def test_a_reader_that_has_enough_is_no_error(source: str) -> None:
     assert done.stderr == ""
 
 
+@on_every_engine
+def test_output_that_nobody_reads_any_more_is_no_error(source: str) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "wb") as nobody:
+        done = subprocess.run(
+            [BIN / "syncd", "log", "--store", source], stdout=nobody, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ctrl_c_before_a_command_has_begun_leaves_no_trace() -> None:
     script = (
         "from syncd.quickstart import few_collections\n"
@@ -165,6 +185,11 @@ def test_ctrl_c_before_a_command_has_begun_leaves_no_trace() -> None:
         ("NOOP\nQUIT\n", 0),
         ("SYNC zones|get|nothing.example.\nNOOP\nQUIT\n", 6),
         ("LOUT\nUSER bob\nPASS wrong\n", 4),
+        ("SYNC files|put|f|size=4\nabc\n000\nNOOP\nQUIT\n", 0),
+        ("SYNC files|put|f|size=3\nabc\n000\nNOOP\nQUIT\n", 0),
+        ("SYNC files|put|f|size=9\nabc\n000\n", 6),
+        ("SYNC files|put|f|size=2\nabc\n000\n", 6),
+        ("SYNC files|put|f|size=4\nabc\n", 6),
     ],
 )
 def test_lines_from_a_pipe_end_in_the_status_of_the_first_that_was_refused(
@@ -172,3 +197,4 @@ def test_lines_from_a_pipe_end_in_the_status_of_the_first_that_was_refused(
 ) -> None:
     said = run("syncclient", "shell", server.url(), stdin=lines, status=status).out
     assert said.count("< 200") >= lines.count("NOOP\n")
+    assert (status == 0 and "put" in lines) == bool(re.search("< 200 [0-9a-f]{16}:", said))

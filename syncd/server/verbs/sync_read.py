@@ -171,6 +171,7 @@ def _joined(chunks: Iterator[bytes]) -> Iterator[bytes]:
     formats=("msgpack",),
 )
 async def get_all(session: Session, request: SyncRequest) -> None:
+    request.no_value()
     view = await view_of(session, request)
     after = _position(request.options.get("after"))
     skip = request.number("skip", 0, 0, 1 << 40)
@@ -260,6 +261,7 @@ def _in_snapshots(view: View, blocks: Iterator[bytes]) -> Iterator[bytes]:
     several_types=True,
 )
 async def watch(session: Session, request: SyncRequest) -> None:
+    request.no_value()
     if not session.wants_notices:
         raise IllegalValue("send ASYN 1 first, so that you are ready for 902 lines")
     session.watched = frozenset(request.type_names)

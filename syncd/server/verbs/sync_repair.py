@@ -42,6 +42,7 @@ MAX_INLINE_BYTES = 1024 * 1024
     formats=("text", "msgpack"),
 )
 async def digest(session: Session, request: SyncRequest) -> None:
+    request.no_value()
     bits = request.number("bits", 4, MIN_BITS, MAX_BITS)
     wanted = request.options.get("buckets")
     buckets = None if wanted is None else parse_buckets(wanted, bits)
@@ -127,6 +128,8 @@ async def chunks(session: Session, request: SyncRequest) -> None:
         digests = [_digest(text) for text in wanted.split(",")]
         await send_blocks(session, write_blocks(_asked(view, digests)), str(view.token))
         return
+    if not request.values:
+        raise IllegalValue(f"give names, or digest=; syntax: {request.action.syntax}")
     inline_bytes = request.number("inline", 0, 0, MAX_INLINE_BYTES)
     elements = _listed(view, request, inline_bytes)
     await send_blocks(session, write_blocks(elements), str(view.token))
@@ -170,6 +173,7 @@ def _listed(view: View, request: SyncRequest, inline_bytes: int) -> Iterator[Ele
     options={"at": AT},
 )
 async def verify(session: Session, request: SyncRequest) -> None:
+    request.no_value()
     view = await view_of(session, request)
     stated = await session.daemon.in_thread(view.totals, request.type_names)
     counted = await session.daemon.in_thread(view.recount, request.type_names)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from syncd.content.tokens import Token
-from syncd.errors import IllegalValue, NoSuchObject
+from syncd.errors import IllegalValue, NoSuchObject, NotSupported
 from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
@@ -113,6 +113,8 @@ async def put(session: Session, request: SyncRequest) -> None:
 )
 async def patch(session: Session, request: SyncRequest) -> None:
     kind = request.type
+    if not kind.can_be_patched:
+        raise NotSupported(f"{kind.name} cannot be patched; put them whole")
     name = kind.check_name(request.one_value("name"))
     conditions, size = _conditions(request), _size(request)
     if not any(conditions.values()):

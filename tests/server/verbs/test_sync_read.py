@@ -344,3 +344,19 @@ def test_a_commit_at_the_same_daemon_is_told_of_at_once(
     watcher.ask("SYNC zones|watch")
     alice.put_bytes("SYNC files|put|a", b"x")
     assert watcher.line() == f"902 commit|{EPOCH}:8"
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ("verify|foo", "verify takes no value, such as 'foo'"),
+        ("digest|foo|bits=0", "digest takes no value, such as 'foo'"),
+        ("getall|foo", "getall takes no value, such as 'foo'"),
+        ("watch|foo", "watch takes no value, such as 'foo'"),
+        ("chunks", "give names, or digest="),
+    ],
+)
+def test_a_value_that_would_be_passed_over_is_refused(
+    connect: Connect, request_: str, said: str
+) -> None:
+    assert connect("ns2").ask(f"SYNC zones|{request_}").startswith(f"512 {said}")

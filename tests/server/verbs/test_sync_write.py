@@ -210,8 +210,9 @@ def test_a_patch_that_does_not_fit_changes_nothing(
 def test_only_zones_that_are_there_can_be_patched(connect: Connect) -> None:
     root = connect("root")
     assert root.put("SYNC zones|patch|new.org|serial=1", ["+a A 192.0.2.1"]).startswith("581 ")
-    reply = root.put_bytes(f"SYNC files|patch|etc/motd|digest={'0' * 8}", b"+x\n")
-    assert reply.startswith("581 ")
+    for kind in ("files", "users"):
+        reply = root.ask(f"SYNC {kind}|patch|etc/motd|digest={'0' * 8}")
+        assert reply == f"530 {kind} cannot be patched; put them whole"
 
 
 def test_files_are_put_whole_and_not_patched(connect: Connect, source_store: Store) -> None:
