@@ -4,7 +4,7 @@ What comes out, and what is refused, is what BIND's named-compilezone has with `
 In these points we differ on purpose:
 
 * Host names are not checked, nor owners of NSEC3 records. The zone's name servers need no address
-  in it, and may be below a DNAME. CDS and CDNSKEY may be there without their DNSKEY.
+  in it, and may be below a DNAME, or an alias. CDS and CDNSKEY may be there without their DNSKEY.
 * The zone is named by its SOA record, and only expected to be at `origin`.
 * A byte order mark at the head of a file is refused, whatever follows it.
 * $GENERATE is held to the rules for records in the file (BIND lets it make MD, DS at the apex, and
