@@ -33,6 +33,8 @@ log = EventLog("syncclient.backends.knot")
 
 _TRANSACTION_ZONES = 2000
 """Zones that come or go, up to how many are told by a configuration transaction."""
+_ASKED_BY_NAME = 64
+"""Zones, up to how many are looked for one by one in what knotd has."""
 _CHECKED_LIST_BYTES = 1 << 20
 """Size of a list, up to which conf-check reads it; that takes as long as the reload, which is
 refused as a whole for what conf-check would say."""
@@ -108,19 +110,22 @@ class Knot(FileBackend):
 
     async def foreign(self, zones: Collection[str]) -> dict[str, str]:
         names = {domain_text(zone): zone for zone in zones}
+        found: dict[str, str] = {}
         async with self._control(Stage.CHECK) as knotd:
-            known = await knotd.ask("conf-read", [{Item.SECTION: "zone", Item.ITEM: "domain"}])
-            there = [name for unit in known if (name := unit.get(Item.DATA, "")) in names]
-            if not there:
-                return {}
-            asked = [{Item.SECTION: "zone", Item.ITEM: "template", Item.ID: name} for name in there]
-            answer = await knotd.ask("conf-read", asked)
-        templates = {unit.get(Item.ID): unit.get(Item.DATA, "") for unit in answer}
-        return {
-            names[name]: "knotd has this zone already, not from us: take it out of knot.conf"
-            for name in there
-            if templates.get(name) != self._settings.template
-        }
+            if len(names) > _ASKED_BY_NAME:
+                known = await knotd.ask("conf-read", [{Item.SECTION: "zone", Item.ITEM: "domain"}])
+                there = names.keys() & {unit.get(Item.DATA, "") for unit in known}
+                names = {name: names[name] for name in there}
+            for name, zone in names.items():
+                asked = {Item.SECTION: "zone", Item.ITEM: "template", Item.ID: name}
+                answer = await knotd.ask("conf-read", [asked])  # of several, it ends at an error
+                if errors_of(answer):
+                    continue  # it does not have it
+                if not any(unit.get(Item.DATA) == self._settings.template for unit in answer):
+                    found[zone] = (
+                        "knotd has this zone already, not from us: take it out of knot.conf"
+                    )
+        return found
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
         return [self._settings.kzonecheck, "-v", "-o", domain_text(zone), str(file)]

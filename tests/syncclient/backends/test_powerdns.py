@@ -24,7 +24,7 @@ from syncclient.backends.powerdns.zonetext import ZoneText
 from syncclient.backends.step import Step, ZoneChange
 from syncclient.dns import DnsServer, confirm_records
 from syncclient.follow.applying import Applied, Applier
-from syncd.errors import ConfigError, ServerFailed
+from syncd.errors import ConfigError, FileFailed, ServerFailed
 from syncd.store import Store
 from tests.databases import Databases, on_every_engine
 from tests.nameservers.powerdns import PowerDnsData
@@ -501,3 +501,33 @@ def test_the_examples_pdns_conf_passes_the_servers_own_check() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
+
+
+# What an agent that died has left
+
+
+@pytest.mark.parametrize("left", [b"garbage", b"", b"SQLite format 3\0" + bytes(100)])
+def test_whatever_became_of_the_scratch_database_it_is_made_anew(
+    rig: PowerDnsRig, replica: Replica, left: bytes
+) -> None:
+    replica.put(1)
+    (rig.folder / "powerdns" / "check.sqlite").write_bytes(left)
+    assert replica.put(2).active.refused == {}
+    assert rig.server.serial(ZONE) == 2
+
+
+def test_a_scratch_database_that_cannot_be_made_is_told(rig: PowerDnsRig, replica: Replica) -> None:
+    file = rig.folder / "powerdns" / "check.sqlite"
+    (file / "inside").mkdir(parents=True)
+    with pytest.raises(FileFailed, match=r"check\.sqlite"):
+        replica.put(1)
+    (file / "inside").rmdir()
+    file.rmdir()
+    assert replica.apply().active.refused == {}
+
+
+def test_a_journal_that_is_damaged_says_what_to_do(rig: PowerDnsRig, replica: Replica) -> None:
+    replica.put(1)
+    (rig.folder / "powerdns-step.json").write_text("{")
+    with pytest.raises(FileFailed, match="take it away, and active"):
+        Replica(replica.store, rig)
