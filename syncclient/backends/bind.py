@@ -10,7 +10,7 @@ clock was set back since then, the files are given a later time.
 import math
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -115,8 +115,7 @@ class Bind(FileBackend):
         return f"{_head(zone)} type primary; file {_quoted(str(file))};{options} }};\n"
 
     async def foreign(self, zones: Collection[str]) -> dict[str, str]:
-        listed = {line.partition("{")[0] for line in await trio.to_thread.run_sync(self.listed)}
-        others = [zone for zone in zones if _head(zone).partition("{")[0] not in listed]
+        others = await trio.to_thread.run_sync(self._unlisted, zones)
         try:
             answers = await ask_serials(DnsServer.parse(self.server.address), others)
         except ConnectionFailed:
@@ -124,9 +123,22 @@ class Bind(FileBackend):
         found = {}
         for zone in (answer.zone for answer in answers if answer.serial is not None):
             said = await self._rndc(Stage.CHECK, "zonestatus", zone)
-            if said.status == 0 and str(self.files.path) not in said.text:
+            if said.status == 0 and str(self.files.file(zone)) not in said.text:
                 found[zone] = "named has this zone already, not from us: take it out of named.conf"
         return found
+
+    def _unlisted(self, zones: Iterable[str]) -> list[str]:
+        """Return the zones that are not in the list that is in place."""
+        waiting = {_head(zone): zone for zone in zones}
+        try:
+            with self.list.open("r", encoding="utf-8", errors="surrogateescape") as lines:
+                for line in lines:
+                    waiting.pop(line[: line.find("{") + 1], None)
+        except FileNotFoundError:
+            pass  # nothing was listed yet
+        except OSError as error:
+            raise file_failure(error) from None
+        return list(waiting.values())
 
     async def check_list(self, file: Path) -> None:
         try:

@@ -198,15 +198,6 @@ class FileBackend(ZoneFileBackend):
     async def check_list(self, file: Path) -> None:
         """Have the server's tool check a list. Raises ServerFailed."""
 
-    def listed(self) -> set[str]:
-        """Return the lines of the list that is in place. Raises FileFailed."""
-        try:
-            return set(self.list.read_text("utf-8", "surrogateescape").splitlines())
-        except FileNotFoundError:
-            return set()
-        except OSError as error:
-            raise file_failure(error) from None
-
     @property
     def _staged_list(self) -> Path:
         return self.list.with_name(self.list.name + ".staged")

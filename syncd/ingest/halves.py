@@ -46,8 +46,9 @@ class _Found(NamedTuple):
 def reading_halves(files: Sequence[MasterFile]) -> Iterator[HalfOf]:
     """Have a second process read half of those files that are large; what is given says of which,
     and must be asked for the files in this order."""
-    large = [file for file in files[:_MOST_FILES] if file.size_bytes() >= LEAST_BYTES]
-    if not large or len(files) > _MOST_FILES:
+    few = len(files) <= _MOST_FILES
+    large = [file for file in files if file.size_bytes() >= LEAST_BYTES] if few else []
+    if not large:
         yield nobody
         return
     with copy_that_sends(lambda: _read_halves(large)) as stream:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,12 @@ def readers_of(pid: int) -> tuple[int, int]:
     return reader, half
 
 
+def begin_import(folder: Path, tmp_path: Path) -> "subprocess.Popen[str]":
+    """Import the large zone, of which two processes read a half each."""
+    url = store_url(tmp_path, "here")
+    return start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+
+
 def runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -97,8 +104,7 @@ def test_the_first_bad_file_is_told_and_nothing_is_changed(
 def test_a_killed_reader_is_told_and_nothing_is_changed(
     folder: Path, store: Store, tmp_path: Path
 ) -> None:
-    url = store_url(tmp_path, "here")
-    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    importing = begin_import(folder, tmp_path)
     reader, _ = readers_of(importing.pid)
     os.kill(reader, signal.SIGKILL)
     done = finish(importing)
@@ -110,8 +116,7 @@ def test_a_killed_reader_is_told_and_nothing_is_changed(
 def test_who_reads_half_of_a_file_can_be_done_without(
     folder: Path, store: Store, tmp_path: Path
 ) -> None:
-    url = store_url(tmp_path, "here")
-    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    importing = begin_import(folder, tmp_path)
     _, half = readers_of(importing.pid)
     os.kill(half, signal.SIGKILL)
     assert finish(importing).status == 0
@@ -123,8 +128,7 @@ def test_who_reads_half_of_a_file_can_be_done_without(
 def test_an_import_that_is_ended_leaves_no_reader(
     number: signal.Signals, status: int, folder: Path, store: Store, tmp_path: Path
 ) -> None:
-    url = store_url(tmp_path, "here")
-    importing = start("syncd", "import", "zones", folder / "h.example.zone", "--store", url)
+    importing = begin_import(folder, tmp_path)
     readers = readers_of(importing.pid)
     if number is signal.SIGINT:  # as a terminal does
         for reader in readers:

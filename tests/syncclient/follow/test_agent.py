@@ -75,6 +75,15 @@ def script(path: Path, text: str) -> tuple[str, ...]:
     return (str(path),)
 
 
+def without_power(tmp_path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return a command that fails, and the file on account of which it does."""
+    broken = tmp_path / "broken"
+    broken.touch()
+    return broken, script(
+        tmp_path / "load", f'if [ -e "{broken}" ]; then echo no power; exit 1; fi'
+    )
+
+
 def make_agent(
     tmp_path: Path,
     store: Store,
@@ -222,9 +231,7 @@ def test_what_waits_is_served_although_what_comes_next_is_refused(
 ) -> None:
     for number in range(12):
         put_zone(source, f"z{number}.example.", 1)
-    broken = tmp_path / "broken"
-    broken.touch()
-    command = script(tmp_path / "load", f'if [ -e "{broken}" ]; then echo no power; exit 1; fi')
+    broken, command = without_power(tmp_path)
 
     async def follow(daemon: RunningDaemon) -> None:
         async with running(make_agent(tmp_path, replica, daemon, command=command)):
@@ -252,9 +259,7 @@ def said(source: Store) -> str:
 def test_a_name_server_that_fails_is_reported_and_tried_again(
     tmp_path: Path, source: Store, replica: Store
 ) -> None:
-    broken = tmp_path / "broken"
-    broken.touch()
-    command = script(tmp_path / "load", f'if [ -e "{broken}" ]; then echo no power; exit 1; fi')
+    broken, command = without_power(tmp_path)
 
     async def follow(daemon: RunningDaemon) -> None:
         async with running(make_agent(tmp_path, replica, daemon, command=command)):
