@@ -57,16 +57,13 @@ class Checker:
     def filling(self) -> Iterator[None]:
         """Have the scratch database empty, and open for `add` inside. Raises FileFailed."""
         file = self._folder / "check.sqlite"
-        try:
+        self._names, self._metadata = [], {}
+        with _told(file):
             self._folder.mkdir(exist_ok=True)
             (self._folder / "pdns.conf").write_text(
                 f"launch=gsqlite3\ngsqlite3-database={file}\ngsqlite3-dnssec=yes\n"
                 "gsqlite3-pragma-journal-mode=memory\ngsqlite3-pragma-synchronous=0\n"
             )
-        except OSError as error:
-            raise file_failure(error) from None
-        self._names, self._metadata = [], {}
-        with _told(file):
             engine = scratch_engine(file)
         try:
             with _told(file), engine.begin() as self._connection:
