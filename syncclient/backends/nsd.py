@@ -12,7 +12,7 @@ command. A file that NSD cannot load takes its zone away: all that it serves are
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from syncclient.backends.nsdcontrol import ControlSocket, ControlTool, NsdContro
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import ToolTimedOut, run_tool
 from syncclient.backends.zonefiles import FileNames, ZoneFiles
+from syncclient.backends.zonenames import domain_text
 from syncd.content.zone.names import name_text, name_wire
 from syncd.errors import ServerFailed, file_failure, shown
 from syncd.settings import setting
@@ -42,8 +43,6 @@ _ZONES = re.compile(r"^zone:\t(.*)(?:\n\tpattern: (.*))?$", re.MULTILINE)
 """Also those of nsd.conf, which have no pattern."""
 _LOGGED = re.compile(r"\[[0-9-]+ [0-9:.]+\] nsd-checkzone\[[0-9]+\]: ")
 _REFUSED = re.compile(r"^error (?!for input line).*", re.MULTILINE)
-_PLAIN = re.compile(r"[a-z0-9_*-]+(?:\.[a-z0-9_*-]+)*\.")
-_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_*-")
 
 
 @dataclass(frozen=True)
@@ -227,9 +226,7 @@ class Nsd(ZoneFileBackend):
 def nsd_name(zone: str) -> str:
     """Return a zone's name as NSD is told it: no final dot, whatever is not of a host name as
     \\DDD; so it is one word, a file's name, and `%s` in its pattern."""
-    if _PLAIN.fullmatch(zone):
-        return zone[:-1]
-    return ".".join(map(_label, _labels(name_wire(zone, b"")))) or "."
+    return domain_text(zone).removesuffix(".") or "."
 
 
 def nsd_file_name(zone: str) -> str:
@@ -241,17 +238,6 @@ def zone_of_nsd_file(name: str) -> str:
     """Return the zone whose file `nsd_file_name` calls so."""
     stem = name.removesuffix(SUFFIX)
     return "." if stem == "." else name_text(name_wire(stem + ".", b""))
-
-
-def _labels(wire: bytes) -> Iterator[bytes]:
-    at = 0
-    while wire[at]:
-        yield wire[at + 1 : at + 1 + wire[at]]
-        at += 1 + wire[at]
-
-
-def _label(label: bytes) -> str:
-    return "".join(chr(octet) if octet in _SAFE else f"\\{octet:03d}" for octet in label)
 
 
 def _without_times(said: str) -> str:

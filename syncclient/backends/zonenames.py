@@ -15,7 +15,7 @@ def is_plain(zone: str) -> bool:
 
 def domain_text(zone: str) -> str:
     """Return a zone's name as BIND and Knot take it between quotes in their configuration, where
-    nothing but the name itself is escaped: as `\\\\DDD` whatever is not of a host name."""
+    nothing but the name itself is escaped: as `\\DDD` whatever is not of a host name."""
     if is_plain(zone):
         return zone
     wire = name_wire(zone, b"")
