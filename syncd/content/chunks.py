@@ -1,13 +1,14 @@
 """Cutting an object's bytes into chunks, where the content says so.
 
-A cut depends on nothing but the bytes since the last cut: equal content gives equal chunks on any
-node, and after an edit all cuts from the next common one on are the same as before. The sizes
-were measured against real zone updates; change them only with a measurement.
+A short text is one chunk. In a longer one a cut depends on nothing but the bytes since the last
+cut: equal content gives equal chunks on any node, and after an edit all cuts from the next common
+one on are the same as before. The sizes were measured against real zone updates; change them only
+with a measurement.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 from typing import IO
 from zlib import crc32
 
@@ -19,6 +20,10 @@ _CUT_MASK = 0x7F
 MAX_TEXT_BYTES = 128 * 1024
 """A chunk of lines is also cut when it has this many bytes, so that one always fits a block."""
 
+SHORT_LINES = 128
+"""A text of fewer lines, and of fewer bytes than MAX_TEXT_BYTES, is one chunk: as many zones are
+that short, each costs one row and one hash."""
+
 _BATCH_LINES = 2048
 """Lines looked at together: the loop over single lines runs in C."""
 
@@ -28,9 +33,11 @@ _WINDOW_BYTES = 4 * 1024 * 1024
 
 
 def cut_lines(lines: Iterable[bytes], *, head_lines: int = 0) -> Iterator[bytes]:
-    """Yield the chunks of `lines` (each with its LF); the first `head_lines` make one of their own.
+    """Yield the chunks of `lines` (each with its LF).
 
-    One chunk has 32 to 512 lines, or fewer where the text ends or 128 KiB are full.
+    A text of fewer than 128 lines and 128 KiB is one chunk. Of a longer one the first `head_lines`
+    make one of their own, and the others have 32 to 512 lines, or fewer where the text ends or
+    128 KiB are full.
     """
     return recut((lines,), head_lines=head_lines)
 
@@ -42,17 +49,43 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
     touched, their new lines. A chunk goes through whole wherever the cut before it is still in
     place; so the result is that of `cut_lines` on all lines, at the cost of the lines that moved.
     """
+    coming = iter(parts)
+    begun: list[bytes | list[bytes]] = []
+    lines = size_bytes = 0
+    for part in coming:
+        rest: Iterator[bytes] = iter(())
+        if isinstance(part, bytes):
+            begun.append(part)
+            lines += part.count(b"\n")
+            size_bytes += len(part)
+        else:
+            rest = iter(part)
+            first = list(islice(rest, SHORT_LINES))
+            begun.append(first)
+            lines += len(first)
+            size_bytes += sum(map(len, first))
+        if lines >= SHORT_LINES or size_bytes >= MAX_TEXT_BYTES:
+            yield from _recut_long(chain(begun, (rest,), coming), head_lines)
+            return
+    if size_bytes:
+        yield b"".join(part if isinstance(part, bytes) else b"".join(part) for part in begun)
+
+
+def _recut_long(parts: Iterable[bytes | Iterable[bytes]], head_lines: int) -> Iterator[bytes]:
+    """Yield the chunks of a text that is not short. Its first part may be all of one that was."""
     pending: list[bytes] = []
     head_missing = head_lines
+    begun = False
     for part in parts:
         if isinstance(part, bytes):
-            if not pending:
-                head_missing = 0
+            if not pending and (begun or part.count(b"\n") == head_lines):
+                begun, head_missing = True, 0
                 yield part
                 continue
             part = part.splitlines(keepends=True)
         lines = iter(part)
         while batch := list(islice(lines, _BATCH_LINES)):
+            begun = True
             pending += batch
             if head_missing:
                 if len(pending) < head_missing:

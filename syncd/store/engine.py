@@ -33,7 +33,7 @@ from syncd.store.servers import (
 from syncd.store.sqlite_file import watch_file
 from syncd.store.url import not_taken, parse_url, shown_url
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration; `schema.py` is what it leaves."""
 
 _CACHE_KIB, _WRITE_CACHE_KIB = 512, 8 * 1024

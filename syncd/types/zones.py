@@ -6,7 +6,7 @@ is signed cannot be re-numbered here, the signer has to.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import IO, Any, Protocol
 
@@ -58,28 +58,24 @@ class Zones(DataType):
         """Advance the serial if the content changed and the serial did not."""
         if present is None:
             return prepared
-        before = present.content.chunk(0).decode("ascii")
-        chunks = prepared.chunks
-        after = next(chunks).decode("ascii")
-        prepared.chunks = chain([after.encode("ascii")], chunks)
-        serial, known = soa_serial(after), soa_serial(before)
+        known = present.version.attribute("serial")
+        serial = prepared.attributes["serial"]
         if serial_is_newer(serial, known):
             return prepared
-        digests = present.version.chunk_digests()[1:]
-        rest = list(islice(chunks, len(digests) + 1))
-        same_head = with_serial(after, known) == before
-        if same_head and [chunk_digest(chunk) for chunk in rest] == digests:
+        digests = present.version.chunk_digests()
+        held = list(islice(prepared.chunks, len(digests) + 1))
+        prepared.chunks = chain(held, prepared.chunks)
+        if [chunk_digest(chunk) for chunk in renumbered(held, known)] == digests:
             return None
         advanced = next_serial(known)
-        if signs_soa(prepared.name, rest):
+        if signs_soa(prepared.name, held):
             raise InvalidContent(
                 f"{prepared.name} is signed and its serial {serial} does not come after {known}: "
                 f"let the signer advance it to {advanced} or later"
             )
         prepared.warnings.append(f"{prepared.name}: serial {serial} advanced to {advanced}")
         prepared.attributes = {"serial": advanced}
-        head = with_serial(after, advanced).encode("ascii")
-        prepared.chunks = chain([head], rest, chunks)
+        prepared.chunks = renumbered(prepared.chunks, advanced)
         return prepared
 
     def patch(self, present: Present, diff: IO[bytes]) -> Prepared:
@@ -150,15 +146,18 @@ def soa_serial(soa: str) -> int:
     return int(soa.split(" ")[6])
 
 
-def with_serial(soa: str, serial: int) -> str:
-    """Return the SOA's line with another serial."""
-    fields = soa.split(" ")
-    fields[6] = str(serial)
-    return " ".join(fields)
+def renumbered(chunks: Iterable[bytes], serial: int) -> Iterator[bytes]:
+    """Yield the chunks of a zone with another serial."""
+    rest = iter(chunks)
+    soa, *others = next(rest).splitlines(keepends=True)
+    fields = soa.split(b" ")
+    fields[6] = b"%d" % serial
+    return recut(chain([[b" ".join(fields), *others]], rest), head_lines=ZONES.head_lines)
 
 
 def signs_soa(zone: str, chunks: list[bytes]) -> bool:
-    """Say whether the records after the SOA hold a signature of it: it stands among the apex's."""
+    """Say whether a zone, or its beginning, has a signature of its SOA: it stands among the apex's
+    records."""
     apex = zone.lower()
     for chunk in chunks:
         for line in chunk.decode("ascii").splitlines():

@@ -15,6 +15,7 @@ from syncd.content.chunks import (
     MAX_LINES,
     MAX_TEXT_BYTES,
     MIN_LINES,
+    SHORT_LINES,
     cut_lines,
     cut_stream,
     recut,
@@ -37,14 +38,17 @@ def ends_chunk(line: bytes) -> bool:
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[list[bytes], list[tuple[int, int, list[bytes]]]]:
     """A text, and runs of its chunks (from, up to) with the lines that take their place."""
-    lines = text_lines(draw(st.integers(0, 1500)), seed=draw(st.integers(0, 3)))
+    length = st.one_of(st.integers(0, 1500), st.integers(0, 2 * SHORT_LINES))
+    lines = text_lines(draw(length), seed=draw(st.integers(0, 3)))
+    if draw(st.booleans()):  # a short text may be so long that it is none
+        lines[1:2] = [b"x" * draw(st.sampled_from((100_000, MAX_TEXT_BYTES))) + b"\n"]
     count = len(list(cut_lines(lines, head_lines=1)))
     replaced: list[tuple[int, int, list[bytes]]] = []
     at = 0
     while at < count and draw(st.booleans()):
         low = draw(st.integers(at, count - 1))
         high = draw(st.integers(low + 1, min(count, low + 3)))
-        new = text_lines(draw(st.sampled_from((1, 2, 40, 700))), seed=draw(st.integers(4, 6)))
+        new = text_lines(draw(st.sampled_from((0, 1, 2, 40, 700))), seed=draw(st.integers(4, 6)))
         replaced.append((low, high, new))
         at = high
     return lines, replaced
@@ -79,11 +83,28 @@ def test_the_chunks_of_a_text_put_together_are_the_text(count: int, seed: int) -
 
 @given(st.integers(0, 3000), st.integers(0, 5))
 def test_every_chunk_but_the_last_ends_where_its_content_says_so(count: int, seed: int) -> None:
-    for chunk in list(cut_lines(text_lines(count, seed=seed)))[:-1]:
+    chunks = list(cut_lines(text_lines(count, seed=seed)))
+    assert len(chunks) > 1 or count < MAX_LINES
+    for chunk in chunks[:-1]:
         own = chunk.splitlines(keepends=True)
         assert MIN_LINES <= len(own) <= MAX_LINES
         assert ends_chunk(own[-1]) or len(own) == MAX_LINES
         assert not any(ends_chunk(line) for line in own[MIN_LINES - 1 : -1])
+
+
+@pytest.mark.parametrize("head_lines", [0, 1])
+def test_a_short_text_is_one_chunk(head_lines: int) -> None:
+    lines = text_lines(SHORT_LINES)
+    lines[MIN_LINES + 5] = next(line for line in text_lines(2000, seed=1) if ends_chunk(line))
+    assert list(cut_lines(lines[1:], head_lines=head_lines)) == [b"".join(lines[1:])]
+    assert len(list(cut_lines(lines, head_lines=head_lines))) > 1
+    assert list(cut_lines([], head_lines=head_lines)) == []
+
+
+@pytest.mark.parametrize(("more", "chunks"), [(-1, 1), (0, 2)])
+def test_a_text_of_many_bytes_is_not_short(more: int, chunks: int) -> None:
+    lines = [b"head\n", b"x" * (MAX_TEXT_BYTES - 6 + more) + b"\n"]
+    assert len(list(cut_lines(lines, head_lines=1))) == chunks
 
 
 def test_the_head_lines_are_a_chunk_of_their_own() -> None:
@@ -100,7 +121,7 @@ def test_lines_without_a_place_to_cut_are_cut_at_the_greatest_number() -> None:
 
 def test_long_lines_are_cut_by_bytes_and_always_fit_a_block() -> None:
     longest = b"x" * (65535 * 4 + 300) + b"\n"
-    cut = list(cut_lines([b"short\n", longest] * 5))
+    cut = list(cut_lines([b"brief\n", longest] * 5))
     assert len(cut) == 5
     assert all(MAX_TEXT_BYTES <= len(chunk) <= MAX_CHUNK_BYTES for chunk in cut)
 

@@ -215,6 +215,8 @@ def cut_lines(text: bytes, head_lines: int) -> list[bytes]:
     """Section 10, types made of lines."""
     chunks: list[bytes] = []
     lines = text.splitlines(keepends=True)
+    if lines and len(lines) < 128 and len(text) < 131_072:
+        return [text]
     if head_lines:
         chunks.append(lines.pop(0))
     chunk: list[bytes] = []

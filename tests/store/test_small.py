@@ -55,7 +55,7 @@ def test_versions_come_once_and_in_order_with_the_content_of_small_ones(
         version = as_version(row[: len(VERSION_COLUMNS)])
         digests = version.chunk_digests()
         bodies = bodies_in(row)
-        assert (bodies is not None) == (version.size <= SMALL_BYTES and len(digests) <= 2)
+        assert (bodies is not None) == (version.size <= SMALL_BYTES and len(digests) <= 1)
         if bodies is not None:
             assert list(bodies) == list(view.bodies_in_order(digests))
 

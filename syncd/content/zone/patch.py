@@ -41,7 +41,7 @@ class ZonePatch:
         soa = owner_key(zone) + type_order(_SOA)
         if len(self._removed.get(soa, ())) != len(self._added.get(soa, ())):
             raise InvalidContent("a zone has one SOA: remove the old and add the new")
-        present_soa = content.chunk(0).decode("ascii").rstrip("\n")
+        present_soa = content.chunk(0).partition(b"\n")[0].decode("ascii")
         self._default_ttl = present_soa.split(" ", 2)[1]
         self.soa = self._added[soa][0][1] if soa in self._added else present_soa
         """The SOA's line as the diff leaves it."""

@@ -207,19 +207,30 @@ def test_getall_gives_everything_with_its_proof(connect: Connect, source_store: 
     assert b"".join(bodies) == EXAMPLE_NET.encode()
 
 
-def test_getall_goes_on_behind_an_object_and_inside_one(connect: Connect) -> None:
-    client = connect("ns2")
-    found, _ = elements(client, "SYNC *|getall|after=users/root|skip=1|at=7")
+def test_getall_goes_on_behind_an_object_and_inside_one(
+    connect: Connect, source_store: Store
+) -> None:
+    put(
+        source_store,
+        "zones",
+        "example.com.",
+        EXAMPLE_COM + "".join(f"h{n} A 192.0.2.9\n" for n in range(200)),
+    )
+    view = source_store.view()
+    version = view.version("zones", "example.com.")
+    soa, *rest = view.content(version)
+    assert soa.count(b"\n") == 1
+    found, _ = elements(connect("ns2"), "SYNC *|getall|after=users/root|skip=1|at=8")
     heads = [element for element in found if isinstance(element, Head)]
     assert [(head.name, head.bodies) for head in heads] == [
-        ("example.com.", 1),
-        ("example.net.", 2),
+        ("example.com.", len(rest)),
+        ("example.net.", 1),
     ]
     bodies = [decompress(body, BLOCK_BYTES) for body in found if isinstance(body, bytes)]
-    assert b"".join(bodies).decode() == EXAMPLE_COM.split("\n", 1)[1] + EXAMPLE_NET
+    assert bodies == [*rest, EXAMPLE_NET.encode()]
 
 
-@pytest.mark.parametrize("option", ["after=zones", "skip=-1", "after=zones/example.com.|skip=3"])
+@pytest.mark.parametrize("option", ["after=zones", "skip=-1", "after=zones/example.com.|skip=2"])
 def test_getall_from_where_nothing_is_is_refused(connect: Connect, option: str) -> None:
     assert connect("ns2").ask(f"SYNC zones|getall|{option}").startswith("512 ")
 
@@ -231,9 +242,9 @@ def test_a_delta_is_what_changed(connect: Connect, source_store: Store) -> None:
     client = connect("bob")
     assert client.ask(f"SYNC *|delta|{EPOCH}:7") == f"100 {proof(source_store, 'zones', 'files')}"
     text = client.lines()
-    assert text[0].startswith("@zones|example.net.|82fe97c91b6b|-")
+    assert text[0].startswith("@zones|example.net.|48cf41a1b659|-")
     assert text[1].startswith("@files|etc/motd|")
-    assert text[2].startswith("@zones|example.com.|cc7b64f60585|")
+    assert text[2].startswith("@zones|example.com.|0c2cc762790c|")
     assert text[3:] == [
         f"-{EXAMPLE_COM.splitlines()[0]}",
         "-ns2.example.com. 3600 IN A 192.0.2.2",
