@@ -57,6 +57,9 @@ _MOVE = insert(version).from_select(
         *(staged.c[name] for name in _REST),
     ).where(_OF_BATCH, staged.c.digest.is_not(None)),
 )
+_HEADS = select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
+    version.c.until.is_(None)
+)
 _TALLY = select(tally.c.count, tally.c.fingerprint).where(tally.c.type == bindparam("kind"))
 _SET_TALLY = update(tally).where(tally.c.type == bindparam("kind"))
 _ADD_TALLY = insert(tally)
@@ -115,11 +118,9 @@ def recount(connection: Connection) -> None:
     """Make the tally anew from the heads, whatever it said."""
     connection.execute(delete(tally))
     changes: dict[str, TallyChange] = {}
-    for kind, name, digest, attributes in connection.execute(
-        select(version.c.type, version.c.name, version.c.digest, version.c.attributes).where(
-            version.c.until.is_(None)
-        )
-    ):
+    text = str(_HEADS.compile(dialect=connection.dialect))
+    # There may be 100,000: the driver's values are right as they are, and converting them is half.
+    for kind, name, digest, attributes in connection.exec_driver_sql(text):
         changes.setdefault(kind, TallyChange()).gain(object_mark(kind, name, digest, attributes))
     for kind, change in changes.items():
         change.apply(connection, kind)
