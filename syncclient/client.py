@@ -9,16 +9,22 @@ ConnectionFailed, ProtocolViolation.
 """
 
 import random
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import trio
 
 from syncclient.address import Address
+from syncclient.answers import (
+    Frozen,
+    parse_proof,
+    parse_row,
+    parse_server_row,
+    parse_written,
+    understood,
+)
 from syncclient.connection import Connection
 from syncclient.dialling import open_connection
 from syncclient.tls import ClientTls
@@ -28,27 +34,13 @@ from syncd.content.tokens import Proof, Token
 from syncd.errors import IllegalValue, PasswordRequired, ProtocolViolation, Refused
 from syncd.protocol import codes
 from syncd.protocol.events import Reply
-from syncd.protocol.fields import escape, split_fields, value_field
-
-T = TypeVar("T")
-
-_PROOF = re.compile(r"([^|]*)\|([0-9]{1,18})\|([0-9a-f]{64})")
+from syncd.protocol.fields import escape, split_fields, unescape, value_field
 
 MAX_LISTING_BYTES = 256 * 1024 * 1024
 """Longest listing that is held in memory: two million zones."""
 
 _LINE_OVERHEAD_BYTES = 64
 """What a line takes in memory besides its characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    """A freeze that was granted: the token that stands still, and how many other users are
-    there."""
-
-    token: Token
-    expire_s: int
-    others: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +163,7 @@ class Client:
     async def time(self) -> int:
         """TIME: the server's clock, seconds since 1970."""
         text = (await self.command("TIME")).text
-        return _understood("TIME", text, lambda: int(text.split("|")[0]))
+        return understood("TIME", text, lambda: int(text.split("|")[0]))
 
     async def server_info(self) -> list[str]:
         """INFO: Citadel's 25 lines, then key=value."""
@@ -194,7 +186,7 @@ class Client:
         argument = sync_request(type_name, "info", [pattern] if pattern else [], at=at)
         heading, lines = await self.listing("SYNC", argument)
         columns = data_type(type_name).columns
-        rows = [_understood("info", line, partial(_row, columns, line)) for line in lines]
+        rows = [understood("info", line, partial(parse_row, columns, line)) for line in lines]
         return Info(parse_proof(heading), rows)
 
     async def names(self, type_name: str) -> list[str]:
@@ -260,14 +252,14 @@ class Client:
         if reply.code // 100 != codes.WANT_BLOCK or reply.size != size:
             raise ProtocolViolation(f"{action} answered {reply.code} {reply.text:.60}")
         await self.connection.send_body(content)
-        return _parse_written((await self.connection.reply()).text)
+        return parse_written((await self.connection.reply()).text)
 
     async def delete(
         self, type_name: str, name: str, **options: str | int | None
     ) -> tuple[Token | None, list[str]]:
         """SYNC type|delete. Raises NoSuchObject, MovedOn."""
         argument = sync_request(type_name, "delete", [name], **options)
-        return _parse_written((await self.command("SYNC", argument)).text)
+        return parse_written((await self.command("SYNC", argument)).text)
 
     # Name servers
 
@@ -283,7 +275,7 @@ class Client:
         """SYNC servers|list: those in `states` (none given: all), worst first."""
         chosen = ",".join(state.value for state in states) or None
         _, lines = await self.listing("SYNC", sync_request("servers", "list", state=chosen))
-        return [_understood("servers", line, partial(_server_row, line)) for line in lines]
+        return [understood("servers", line, partial(parse_server_row, line)) for line in lines]
 
     async def forget_server(self, name: str) -> None:
         """SYNC servers|forget. Raises NoSuchObject."""
@@ -298,11 +290,21 @@ class Client:
             reply = await self.command("SNGL", f"{wait_s}|{expire_s}")
         finally:
             self.connection.patience_s -= wait_s
-        return _understood("SNGL", reply.text, lambda: _frozen(*reply.text.split("|")))
+        return understood("SNGL", reply.text, lambda: Frozen.parse(*reply.text.split("|")))
 
     async def release(self) -> None:
         """ESNG."""
         await self.command("ESNG")
+
+    async def freeze_ended(self, wait_s: float) -> str | None:
+        """Wait up to `wait_s` seconds for word that the freeze of this session, which sent ASYN 1,
+        has ended; return by whom, None if it has not."""
+        with trio.move_on_after(wait_s):
+            while True:
+                kind, *fields = (await self.connection.notice()).text.split("|")
+                if kind == "release":
+                    return unescape("|".join(fields))
+        return None
 
     async def watch(self, types: str) -> AsyncIterator[Token]:
         """SYNC types|watch: yield the token of each commit; those that come close together as
@@ -321,7 +323,7 @@ class Client:
         await self.connection.reply()
         self._watches = True
         text = (await self.connection.reply()).text
-        return _understood("watch", text, lambda: Token.parse(text))
+        return understood("watch", text, lambda: Token.parse(text))
 
     async def wait_for_commit(self, types: str, present: Token, poll_s: float) -> None:
         """Wait until the source is beyond `present`, or `poll_s` seconds, up to a tenth more."""
@@ -336,7 +338,7 @@ class Client:
         kind, *fields = (await self.connection.notice()).text.split("|")
         if kind != "commit":
             return None
-        return _understood("a notice", "|".join(fields), lambda: Token.parse(fields[0]))
+        return understood("a notice", "|".join(fields), lambda: Token.parse(fields[0]))
 
     async def quit(self) -> None:
         """QUIT."""
@@ -356,41 +358,3 @@ def _check_password(password: str) -> None:
     """Refuse a password that cannot be sent, without showing it."""
     if any(char in password for char in "\r\n\0"):
         raise IllegalValue("a password is one line: it has no line end and no NUL")
-
-
-def parse_proof(text: str) -> Proof:
-    """Return what `TOKEN|COUNT|FINGERPRINT` says. Raises ProtocolViolation."""
-    found = _PROOF.fullmatch(text)
-    try:
-        if found is not None:
-            return Proof(Token.parse(found[1]), int(found[2]), int(found[3], 16))
-    except IllegalValue:
-        pass
-    raise ProtocolViolation(f"not token|count|fingerprint: {text!r:.120}")
-
-
-def _parse_written(text: str) -> tuple[Token | None, list[str]]:
-    if text == "unchanged":
-        return None, []
-    token, *warnings = _understood("a write", text, lambda: split_fields(text))
-    return _understood("a write", text, lambda: Token.parse(token)), warnings
-
-
-def _understood(what: str, text: str, read: Callable[[], T]) -> T:
-    """Return what `read` makes of an answer. Raises ProtocolViolation if it cannot be read."""
-    try:
-        return read()
-    except (IllegalValue, ValueError, TypeError, IndexError):
-        raise ProtocolViolation(f"{what} answered {text!r:.120}") from None
-
-
-def _row(columns: Sequence[str], line: str) -> dict[str, str]:
-    return dict(zip(columns, split_fields(line), strict=True))
-
-
-def _server_row(line: str) -> ServerRow:
-    return ServerRow.from_fields(split_fields(line))
-
-
-def _frozen(token: str, expire_s: str, others: str) -> Frozen:
-    return Frozen(Token.parse(token), int(expire_s), int(others))

@@ -10,7 +10,8 @@ from functools import partial
 
 import trio
 
-from syncclient.client import Client, parse_proof, sync_request
+from syncclient.answers import parse_proof
+from syncclient.client import Client, sync_request
 from syncclient.exchange import exchange
 from syncclient.receiver import BootstrapReceiver
 from syncclient.verification import ContentCheck, version_of
@@ -27,12 +28,21 @@ from syncd.content.compression import decompress
 from syncd.content.messages import BlockReader, Head
 from syncd.content.tokens import Proof
 from syncd.content.versions import chunk_digest, split_digests
-from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
+from syncd.errors import (
+    HigherAccessRequired,
+    IllegalValue,
+    ProtocolViolation,
+    VerificationFailed,
+)
+from syncd.output import counted
 from syncd.protocol.limits import MAX_CHUNK_BYTES, MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
-from syncd.store import Damaged, Store
+from syncd.store import Damaged, Store, View
 from syncd.store.batch import missing_chunks
 from syncd.types import data_type
+
+EVERY_TYPE = "*"
+"""Stands for all types that the login may read."""
 
 _INLINE_BYTES = 4096
 """Objects up to this size come whole: their chunk list would cost as much."""
@@ -88,6 +98,7 @@ class Repair:
         for kind, name in gone:
             self.gone[kind] = self.gone.get(kind, 0) + 1
             self.batch.add_gone(kind, name)
+        await self._refuse_hidden_types(view)
         for key in wanted:
             if key in self._ours:
                 self.replaced[key[0]] = self.replaced.get(key[0], 0) + 1
@@ -96,6 +107,27 @@ class Repair:
         self.changed = len(wanted)
         await self._fetch(sorted(wanted), proof)
         return proof
+
+    async def _refuse_hidden_types(self, view: View) -> None:
+        """Raise HigherAccessRequired if a type is gone because the login may not read it any more.
+
+        `*` stands for the types that it may read. Of one that nothing would be left of, asking for
+        it by its name tells.
+        """
+        if self._types != EVERY_TYPE:
+            return
+        for kind, gone in self.gone.items():
+            present = await trio.to_thread.run_sync(view.totals, [kind])
+            if gone < present.count:
+                continue
+            request = sync_request(kind, "digest", bits=0, format="msgpack")
+            try:
+                await exchange(self._client, [request], lambda index, block: None)
+            except HigherAccessRequired as error:
+                raise HigherAccessRequired(
+                    f"{error}; all {counted(present.count, 'object')} of it would go: give the "
+                    "login its role again, or say with --types which types the replica is to have"
+                ) from None
 
     async def _ask_sums(self, bits: int) -> tuple[bytes, Proof]:
         blocks: list[bytes] = []

@@ -16,13 +16,14 @@ from functools import partial
 
 import trio
 
-from syncclient.client import Client, parse_proof, sync_request
+from syncclient.answers import parse_proof
+from syncclient.client import Client, sync_request
 from syncclient.exchange import Take, exchange
 from syncclient.folderstate import FolderState
 from syncclient.guards import check_replica, check_share
 from syncclient.newfolder import NewFolder
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
-from syncclient.repair import Repair
+from syncclient.repair import EVERY_TYPE, Repair
 from syncd.content.tokens import Proof, Token
 from syncd.errors import (
     ConnectionFailed,
@@ -36,7 +37,6 @@ from syncd.protocol.events import Reply
 from syncd.store import Clock, Damaged, ReplicaBatch, Store, Totals
 
 REPAIR_ATTEMPTS = 3
-EVERY_TYPE = "*"
 
 Progress = Callable[[int, int], None]
 """Called with (objects done, objects in all; 0 if that is not known)."""

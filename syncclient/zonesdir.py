@@ -7,12 +7,13 @@ that was interrupted is made good by the next. Files that are not ours are left 
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
 from syncclient.folderstate import FolderState
+from syncclient.leftalone import read_left_alone, write_left_alone
 from syncclient.newfolder import NewFolder
 from syncclient.zonefile import holds_zone, joined_content, write_zone_file
 from syncd.content.versions import Version, add_marks, mark_number
@@ -58,8 +59,13 @@ class ZonesDir:
         waiting = self.path / _WAITING
         _remove_folder(waiting)  # of a run that was interrupted: it may hold the room we need
         waiting.mkdir()
+        left_alone = read_left_alone(self.path)
+        if left_alone is None:
+            left_alone = frozenset() if state is not None else frozenset(self._surplus(view))
+            if left_alone or state is None:
+                write_left_alone(self.path, left_alone)
         if compare or state is None or not self._follow(store, state, goal, view):
-            self._compare(view, ours=state is not None)
+            self._compare(view, left_alone)
         _remove_folder(waiting)
         goal.write(self.path)
 
@@ -87,9 +93,9 @@ class ZonesDir:
         self._remove_files(gone)
         return fingerprint == goal.fingerprint
 
-    def _compare(self, view: View, *, ours: bool) -> None:
-        """Write each zone whose file is not what it should be. What is no zone's goes, if the
-        folder is `ours`."""
+    def _compare(self, view: View, left_alone: frozenset[str]) -> None:
+        """Write each zone whose file is not what it should be. What is no zone's goes, but what was
+        there before the folder was ours."""
         with opened_folder(self.path) as folder:
             wrong = (
                 version
@@ -97,8 +103,12 @@ class ZonesDir:
                 if not holds_zone(folder, zone_file_name(version.name), version)
             )
             self._write_files(view, wrong)
-        if ours and self._count_files() != view.totals(["zones"]).count:  # all of them are there
-            self._remove_files(list(self._surplus(view)))
+        # All of the zones' are there now: where there are no others, their number tells.
+        if left_alone or self._count_files() != view.totals(["zones"]).count:
+            surplus = frozenset(self._surplus(view))
+            self._remove_files(surplus - left_alone)
+            if left_alone - surplus:  # has gone, or is a zone's by now
+                write_left_alone(self.path, left_alone & surplus)
 
     def _count_files(self) -> int:
         with os.scandir(self.path) as entries:
@@ -131,7 +141,7 @@ class ZonesDir:
                     group = []
             self._put_in_place(folder, group)
 
-    def _remove_files(self, names: list[str]) -> None:
+    def _remove_files(self, names: Iterable[str]) -> None:
         for name in names:
             (self.path / name).unlink(missing_ok=True)
             self.removed += 1

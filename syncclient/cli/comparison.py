@@ -1,8 +1,9 @@
 """status, diff, verify: what shows whether two stores hold the same."""
 
 from syncclient.access import Access
+from syncclient.answers import parse_proof
 from syncclient.cli.session import with_client
-from syncclient.client import Client, parse_proof, sync_request
+from syncclient.client import Client, sync_request
 from syncclient.exchange import exchange
 from syncclient.repair import read_list
 from syncd.content.buckets import short_mark

@@ -22,6 +22,8 @@ from syncd.errors import (
     ConnectionFailed,
     FileFailed,
     InternalError,
+    MovedOn,
+    NotLoggedIn,
     ShuttingDown,
     StoreError,
     SyncError,
@@ -35,7 +37,10 @@ _POLL_S = 30.0
 
 _RETRY_S = 5.0
 """How long what this machine refused, or the source failed at, is left alone."""
-_SOURCE_AWAY = (ConnectionFailed, ShuttingDown, TooManySessions, Busy, InternalError)
+_SOURCE_AWAY = (
+    ConnectionFailed, ShuttingDown, TooManySessions, Busy, InternalError,
+    NotLoggedIn,  # any more: whether it may log in again is soon known
+)  # fmt: skip
 """What a source that was followed says, or what is said of it, while it is not there."""
 
 
@@ -97,7 +102,10 @@ async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterat
         yield
     finally:
         with trio.move_on_after(5, shield=True):
-            await client.release()
+            try:
+                await client.release()
+            except SyncError as error:
+                warn("syncclient", f"the freeze ended before it was released: {error}")
 
 
 def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], NewFolder] | None:
@@ -223,21 +231,27 @@ def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:
     """Hold a freeze until Ctrl-C."""
 
     async def work(client: Client) -> None:
+        await client.command("ASYN", "1")
         frozen = await client.freeze(wait_s, expire_s)
         say(
             f"the source stands still at {frozen.token}; {counted(frozen.others, 'other user')} "
             "connected; Ctrl-C releases it"
         )
+        ended_by = None
         try:
-            while True:
-                await trio.sleep(expire_s / 3)
+            while ended_by is None:
                 await client.noop()
+                ended_by = await client.freeze_ended(expire_s / 3)
         finally:
             with trio.move_on_after(5, shield=True):
                 try:
-                    await client.release()
-                    say("released")
+                    if ended_by is None:
+                        await client.release()
+                        say("released")
                 except SyncError as error:
                     say(error, err=True)
+        raise MovedOn(
+            f"the source stands still no longer: {ended_by} released it, or the freeze expired"
+        )
 
     with_client(access, work)

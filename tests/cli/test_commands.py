@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+import trio
 
+from syncclient import Client
+from syncclient.cli.replication import _frozen
 from syncd.content.versions import fingerprint_text
 from syncd.store import Store
 from syncd.store.engine import WRITE
@@ -148,7 +151,7 @@ def test_the_log_is_kept_collected_and_checked(
     assert "h2.example.com." in (tmp_path / "then" / "example.com.zone").read_text()
     assert "h4.example.com." in (tmp_path / "now" / "example.com.zone").read_text()
     assert_folder_holds(tmp_path / "now", source)
-    done = run("syncd", "gc", "--keep-commits", "1", "--store", source)
+    done = run("syncd", "gc", "--keep-commits", "2", "--store", source)
     assert done.out.startswith("the oldest commit is now 4; removed 4 commits, 2 versions")
     assert "there are 4 to 5" in refused(
         "syncd", "export", "zones", tmp_path / "gone", "--at", "3", "--store", source, status=6
@@ -287,6 +290,32 @@ def test_a_frozen_source_is_released_by_ctrl_c(source: str, server: Serving) -> 
     assert (done.status, done.out) == (130, "released\n")
     assert "Traceback" not in done.err
     run("syncclient", "put", server.url(), "example.org.", stdin=zone_text(1))
+
+
+def test_who_holds_a_freeze_is_told_when_it_ends(server: Serving) -> None:
+    holding = start("syncclient", "freeze", server.url(), "--expire", "3000")
+    assert holding.stdout is not None
+    assert holding.stdout.readline().startswith("the source stands still at ")
+    run("syncclient", "shell", server.url(), stdin="ESNG\n")
+    done = finish(holding)
+    assert done.status == 6
+    assert "the source stands still no longer: root from 127.0.0.1:" in done.err
+
+
+def test_a_copy_is_whole_although_its_freeze_has_ended(
+    server: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def copy() -> str:
+        async with Client.connect(server.url(), PASSWORD) as client:
+            async with _frozen(client, (0, 60)):
+                async with Client.connect(server.url(), PASSWORD) as other:
+                    await other.release()
+                return "whole"
+
+    assert trio.run(copy) == "whole"
+    assert "the freeze ended before it was released: 512 the source is not frozen" in (
+        capsys.readouterr().err
+    )
 
 
 def start_following(

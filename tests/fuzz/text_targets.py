@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from syncclient.address import Address
-from syncclient.client import parse_proof, sync_request
+from syncclient.answers import parse_proof
+from syncclient.client import sync_request
 from syncd import server as server  # registers the verbs and actions
 from syncd.content.buckets import buckets_text, parse_buckets
 from syncd.content.fleet import ServerRow

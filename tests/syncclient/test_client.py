@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from syncclient import Client
-from syncclient.client import parse_proof
+from syncclient.answers import parse_proof
 from syncclient.connection import Connection
 from syncd.content.fleet import ServerState
 from syncd.content.reports import Outcome, ServerReport

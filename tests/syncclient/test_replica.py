@@ -313,6 +313,34 @@ def test_only_the_types_asked_for_are_copied(tmp_path: Path, source: Store) -> N
         assert_sound(replica)
 
 
+def test_a_login_that_may_read_less_takes_nothing_away(tmp_path: Path, source: Store) -> None:
+    add_user(source, Role.REPLICA, "ns2")
+    with new_store(tmp_path, "other") as replica:
+        synchronise(source, replica, user="ns2")
+        users = replica.view().totals(["users"])
+        assert users.count == 2
+        add_user(source, Role.READER, "ns2")
+        with pytest.raises(HigherAccessRequired, match="all 2 objects of it would go"):
+            synchronise(source, replica, user="ns2")
+        assert replica.view().totals(["users"]) == users
+        add_user(source, Role.REPLICA, "ns2")
+        synchronise(source, replica, user="ns2")
+        assert_same(replica, source)
+        add_user(source, Role.READER, "ns2")
+        assert synchronise(source, replica, user="ns2", types="files,zones").gone == 2
+        assert replica.view().totals(["users"]).count == 0
+
+
+def test_a_type_of_which_nothing_is_left_at_the_source_goes(source: Store, replica: Store) -> None:
+    zones = [version.name for version in source.view().versions(["zones"])]
+    for zone in zones:
+        source.remove("zones", zone, author="test")
+    source.renew_epoch()
+    outcome = synchronise(source, replica, allow_large_change=True)
+    assert (outcome.path, outcome.gone) == (SyncPath.REPAIR, len(zones))
+    assert_same(replica, source)
+
+
 def test_types_that_are_asked_for_later_come_and_go(source: Store, replica: Store) -> None:
     outcome = synchronise(source, replica, types="zones", allow_large_change=True)
     assert outcome.path is SyncPath.REPAIR
