@@ -1,14 +1,17 @@
 """Writing a store's objects into a folder, each file whole or not at all."""
 
+import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from syncd.content.versions import Version
 from syncd.store import Store
 from syncd.types.zone_files import zone_file_name
 
-_PART = ".part"
+_PART = ".syncd-part"
+_OF_ONE_NAME = {errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
+"""What the system says of a file that this folder cannot hold; it holds the others."""
 
 
 def export_objects(
@@ -19,34 +22,45 @@ def export_objects(
     at: int | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> int:
-    """Write zones or files as they were at a commit; return how many. Raises ViewGone, OSError."""
+    """Write zones or files as they were at a commit; return how many.
+
+    Raises ViewGone, and OSError: for files that the folder cannot hold, as `a` beside `a/b`, after
+    all others are written.
+    """
     view = store.view(at)
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
+    failures: list[OSError] = []
     for version, contents in view.contents(view.versions([type_name])):
         name = zone_file_name(version.name) if type_name == "zones" else version.name
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + _PART)
-        with _named(part), part.open("wb") as file:
+        try:
+            _write(folder / name, version, contents)
+            count += 1
+        except OSError as error:
+            error.filename, error.filename2 = str(folder / name), None
+            if error.errno not in _OF_ONE_NAME:
+                raise
+            failures.append(error)
+        progress(1)
+    if failures:
+        first, others = failures[0], len(failures) - 1
+        more = f", and {others} more that the folder cannot hold" if others else ""
+        raise OSError(first.errno, f"{first.strerror}{more}; {count} are written", first.filename)
+    return count
+
+
+def _write(target: Path, version: Version, contents: Iterable[bytes]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(_PART)
+    try:
+        with part.open("wb") as file:
             for content in contents:
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if type_name == "files":
+        if version.type == "files":
             part.chmod(version.attribute("mode"))
             os.utime(part, (version.mtime, version.mtime))
         part.replace(target)
-        count += 1
-        progress(1)
-    return count
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Have an error of writing say which file it is about."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = str(path)
-        raise
+    finally:
+        part.unlink(missing_ok=True)
