@@ -159,7 +159,7 @@ def log(store_url: str, limit: int | None, as_json: bool) -> None:
     help=f"Days that stay readable; {_KEPT_DAYS} if nothing is said.",
 )
 @click.option(
-    "--keep-commits", type=click.IntRange(0), help="Instead: so many commits stay readable."
+    "--keep-commits", type=click.IntRange(1), help="Instead: so many commits stay readable."
 )
 def gc(store_url: str, keep_days: int | None, keep_commits: int | None) -> None:
     """Remove what only old commits can show."""
@@ -167,7 +167,7 @@ def gc(store_url: str, keep_days: int | None, keep_commits: int | None) -> None:
         raise click.UsageError("give --keep-days or --keep-commits, not both")
     with open_store(store_url) as store:
         if keep_commits is not None:
-            swept = store.collect(keep_seq=max(0, store.clock().seq - keep_commits))
+            swept = store.collect(keep_seq=max(0, store.clock().seq + 1 - keep_commits))
         else:
             days = _KEPT_DAYS if keep_days is None else keep_days
             swept = store.collect(keep_since=int(time.time()) - days * _DAY_S)

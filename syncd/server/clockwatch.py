@@ -65,7 +65,7 @@ class ClockWatch:
             freeze, announced = self._daemon.freezes.held, self._daemon.announced
             clock = await self._daemon.in_thread(self._daemon.store.clock)
             if freeze is not None:
-                self._daemon.freezes.check(freeze, clock)
+                await self._daemon.freezes.check(freeze, clock)
             await self._check_users(clock.token)
             self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)

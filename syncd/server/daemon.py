@@ -33,6 +33,7 @@ from syncd.server.session import Session
 from syncd.server.throttle import LoginThrottle
 from syncd.server.tls import NO_TLS_HERE, ServerTls, TlsSettings, begins_with_tls
 from syncd.server.transport import AddressCount, GuardedStream, say_farewell
+from syncd.server.turns import Turns
 from syncd.store import Store
 
 _STORE_THREADS = 8
@@ -62,6 +63,7 @@ class Daemon:
         self.slow_command_s = slow_command_s
         self.sessions: dict[int, Session] = {}
         self.freezes = Freezes(self)
+        self.turns = Turns()
         self.stopping = False
         self.watch = ClockWatch(self)
         self._addresses = AddressCount(self.limits)
@@ -181,7 +183,10 @@ class Daemon:
         except Exception:  # logged before the connection is closed, so that who sees that finds it
             log.exception("session_failed", peer=peer)
         finally:
-            stopping = self.stopping or trio.current_effective_deadline() == -math.inf
+            cut_off = trio.current_effective_deadline() == -math.inf
+            stopping = self.stopping or cut_off
+            if cut_off:
+                session.journal.ends(STOPPING)
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
                     await self.freezes.release_abandoned(session)

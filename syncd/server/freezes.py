@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from syncd.content.tokens import Token
-from syncd.errors import Busy, Frozen, ShuttingDown
+from syncd.errors import Busy, Frozen, ShuttingDown, SyncError
 from syncd.logs import EventLog
 from syncd.server.patience import STOPPING
 from syncd.store import Clock
@@ -91,7 +91,7 @@ class Freezes:
         with trio.move_on_after(wait_s) as waiting:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(stop_when_left)
-                while self._others(session):
+                while self._others(session) and not self._daemon.stopping:
                     await trio.sleep(_WAIT_S)
                 waiting.cancel()
 
@@ -111,6 +111,7 @@ class Freezes:
         """End a session's freeze, or for it that of `holder`; False if there is none (any more)."""
         holder = holder or session.holder
         if self.held is not None and self.held.holder == holder:
+            self.held.session.holds_freeze = False
             self.held = None
         released = await self._daemon.in_thread(self._daemon.store.release, holder)
         session.holds_freeze = False
@@ -119,7 +120,7 @@ class Freezes:
             self._tell(self._others(session), f"release|{session.holder}")
         return released
 
-    def check(self, freeze: Freeze, clock: Clock) -> None:
+    async def check(self, freeze: Freeze, clock: Clock) -> None:
         """Tell of a freeze of this daemon's that ended without a word: it expired, or somebody
         ended it elsewhere. `clock` was read when `freeze` was the present one."""
         left_s = clock.freeze_left_s(self._daemon.store.now())
@@ -130,6 +131,10 @@ class Freezes:
         log.info("freeze_ended", holder=freeze.holder)
         everybody = [other for other in self._daemon.sessions.values() if other.user is not None]
         self._tell(everybody, f"release|{freeze.holder}")
+        try:
+            await self._daemon.in_thread(self._daemon.store.clear_expired_freeze)
+        except SyncError as error:  # it has ended all the same, if nobody sets the clock back
+            log.warning("freeze_not_cleared", holder=freeze.holder, reason=error)
 
     @staticmethod
     def _tell(sessions: list[Session], text: str) -> None:

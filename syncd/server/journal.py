@@ -31,7 +31,8 @@ class Journal:
         self._session = session
         self._slow_command_s = slow_command_s
         self._began = time.monotonic()
-        self._reason = "the client left"
+        self._reason: str | None = None
+        self._answer_cut_off = False
 
     def opened(self) -> None:
         """A connection has become a session."""
@@ -43,7 +44,7 @@ class Journal:
         log.info(
             "session_closed",
             **self._who(),
-            reason=self._reason,
+            reason=self._reason or "the client left",
             seconds=round(time.monotonic() - self._began, 3),
             received=session.bytes_received,
             sent=session.bytes_sent,
@@ -52,6 +53,16 @@ class Journal:
     def ends(self, reason: str) -> None:
         """Say why it will end."""
         self._reason = reason
+
+    def ends_by_default(self, reason: str) -> None:
+        """Say why it will end, unless there is a reason already."""
+        self._reason = self._reason or reason
+
+    def cut_off(self, reason: str) -> None:
+        """A listing that is half sent cannot be refused any more, so the connection ends."""
+        self.ends("an answer was broken off")
+        self._answer_cut_off = True
+        log.warning("answer_cut_off", **self._who(), verb=self._session.last_verb, reason=reason)
 
     def farewell(self, farewell: Farewell) -> None:
         """The server ends it."""
@@ -101,7 +112,8 @@ class Journal:
                 user=name,
                 code=int(session.last_code),
             )
-        if session.last_request is not None and session.last_code // 100 != codes.REFUSED:
+        refused = self._answer_cut_off or session.last_code // 100 == codes.REFUSED
+        if session.last_request is not None and not refused:
             log.info(
                 "sync_served",
                 **self._who(),

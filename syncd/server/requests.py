@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from syncd.errors import HigherAccessRequired, IllegalValue, NotSupported
-from syncd.protocol.fields import number_argument, split_options
+from syncd.protocol.fields import number_argument, split_options, unescape
 from syncd.server.registry import ACTIONS, SUBJECTS, Action
 from syncd.types import DataType, Role, all_types, data_type
 
@@ -69,6 +69,7 @@ class SyncRequest:
 def parse_request(argument: str, role: Role) -> SyncRequest:
     """Read what stands after `SYNC `. Raises IllegalValue, NotSupported, HigherAccessRequired."""
     fields = argument.split("|")
+    fields[:2] = map(unescape, fields[:2])
     if len(fields) < 2:
         raise IllegalValue("syntax: SYNC TYPE|ACTION[|...]; SYNC ? lists the types and actions")
     if any(field != field.strip() for field in fields[:2]):

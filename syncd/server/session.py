@@ -165,7 +165,7 @@ class Session(Channel):
                 case Body() | BodyEnd():
                     raise AssertionError("the core gives bodies only where one was asked for")
             self._patience.command_ended()
-        self.journal.ends("the session said goodbye")
+        self.journal.ends_by_default("the session said goodbye")
 
     def _command_bound(self) -> Bound:
         return self._patience.for_command(
@@ -239,6 +239,7 @@ class Session(Channel):
             self.reply(code, printable(text))
             return
         await self.flush()
+        self.journal.cut_off(text)
         self.quitting = True
 
     def end(self) -> None:

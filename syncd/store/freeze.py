@@ -50,6 +50,17 @@ def set_end_anew(engine: Engine, now: float) -> Clock:
         return read_clock(connection)
 
 
+def clear_expired(engine: Engine, now: float) -> None:
+    """Forget a freeze that has expired, so that a clock that is set back later does not bring it
+    back."""
+    with engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(
+            update(clock)
+            .where(clock.c.frozen_until <= now)
+            .values(frozen_by=None, frozen_until=None, frozen_for=None)
+        )
+
+
 def release(engine: Engine, holder: str | None) -> bool:
     """End the freeze of a holder, or anybody's if None; False if there was none."""
     statement = update(clock).where(clock.c.frozen_by.is_not(None))

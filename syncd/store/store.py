@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy import Engine, func, select, union, update
 
@@ -24,7 +25,7 @@ from syncd.store import freeze, reports, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
 from syncd.store.chunkcache import ChunkCache
-from syncd.store.clock import Clock, lock_clock, read_clock
+from syncd.store.clock import Clock, check_not_frozen, lock_clock, read_clock
 from syncd.store.delta import Change, changes
 from syncd.store.engine import WRITE, open_engine
 from syncd.store.fsck import Damage, Damaged, check, find_damaged
@@ -36,8 +37,13 @@ from syncd.store.url import shown_url
 from syncd.store.view import View
 from syncd.types.base import Prepared, Present, data_type
 
-_PUT_ATTEMPTS = 5
-"""How often a write that somebody else overtook is made again, when it states no condition."""
+T = TypeVar("T")
+
+_MOST = (1 << 62) - 1
+"""What every database takes as a number of rows."""
+
+_ATTEMPTS = 20
+"""How often a write that somebody else overtook is made, when it states no condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,8 @@ class Store:
     def log(self, limit: int | None = None) -> list[Commit]:
         """Return the commits, newest first."""
         with self.engine.connect() as connection:
-            rows = connection.execute(select(commit).order_by(commit.c.seq.desc()).limit(limit))
+            newest = select(commit).order_by(commit.c.seq.desc())
+            rows = connection.execute(newest if limit is None else newest.limit(min(limit, _MOST)))
             commits = rows.all()
             since = commits[-1].seq if commits else 0
             touched = union(
@@ -207,24 +214,21 @@ class Store:
         token is None. With `digest` (hex, 8 digits or more) or `serial`, raises MovedOn if the
         object is not at it.
         """
-        conditional = digest is not None or serial is not None
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                with self.batch() as batch:
-                    with self.snapshot() as view:
-                        present = view.present(type_name, name)
-                        self._check_condition(type_name, name, present, digest, serial)
-                        prepared = make(present)
-                        if prepared is None:
-                            return None, []
-                        batch.put(type_name, prepared, None if present is None else present.version)
-                    return batch.publish(author, comment), batch.warnings
-            except (MovedOn, ViewGone, BrokenOff) as error:
-                stated = conditional and not isinstance(error, BrokenOff)
-                if stated or attempt == _PUT_ATTEMPTS:
-                    raise
+
+        def write() -> tuple[Token | None, list[str]]:
+            with self.batch() as batch:
+                with self.snapshot() as view:
+                    present = view.present(type_name, name)
+                    self._check_condition(type_name, name, present, digest, serial)
+                    prepared = make(present)
+                    if prepared is None:
+                        return None, []
+                    batch.put(type_name, prepared, None if present is None else present.version)
+                return batch.publish(author, comment), batch.warnings
+
+        return self._until_not_overtaken(
+            write, conditional=digest is not None or serial is not None
+        )
 
     def remove(
         self,
@@ -237,14 +241,33 @@ class Store:
         serial: str | None = None,
     ) -> Token | None:
         """Take one object out in a commit of its own. Raises NoSuchObject, MovedOn."""
-        with self.snapshot() as view:
-            present = view.present(type_name, name)
-        if present is None:
-            raise NoSuchObject(f"{type_name} has no {name}")
-        self._check_condition(type_name, name, present, digest, serial)
-        with self.batch() as batch:
-            batch.delete(present.version)
-            return batch.publish(author, comment)
+
+        def take_out() -> Token | None:
+            with self.snapshot() as view:
+                present = view.present(type_name, name)
+            if present is None:
+                raise NoSuchObject(f"{type_name} has no {name}")
+            self._check_condition(type_name, name, present, digest, serial)
+            with self.batch() as batch:
+                batch.delete(present.version)
+                return batch.publish(author, comment)
+
+        conditional = digest is not None or serial is not None
+        return self._until_not_overtaken(take_out, conditional=conditional)
+
+    @staticmethod
+    def _until_not_overtaken(write: Callable[[], T], *, conditional: bool) -> T:
+        """Write, and again where somebody else was faster: without a condition the last writer
+        wins. Raises MovedOn if there is one."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return write()
+            except (MovedOn, ViewGone, BrokenOff) as error:
+                stated = conditional and not isinstance(error, BrokenOff)
+                if stated or attempt == _ATTEMPTS:
+                    raise
 
     @staticmethod
     def _check_condition(
@@ -272,11 +295,12 @@ class Store:
         """Begin a new history at the present commit, and return its token.
 
         Every token given so far is lost: whoever has one compares everything once. The history
-        before stays readable here.
+        before stays readable here. Raises Frozen.
         """
         with self.engine.execution_options(**WRITE).begin() as connection:
-            seq = lock_clock(connection).seq
-            token = Token(secrets.token_hex(8), seq)
+            present = lock_clock(connection)
+            check_not_frozen(present, self.now())
+            token = Token(secrets.token_hex(8), present.seq)
             connection.execute(update(clock).values(epoch=token.epoch))
             return token
 
@@ -289,6 +313,10 @@ class Store:
     def keep_frozen(self, holder: str) -> bool:
         """See freeze.keep_frozen."""
         return freeze.keep_frozen(self.engine, holder, self.now())
+
+    def clear_expired_freeze(self) -> None:
+        """See freeze.clear_expired."""
+        freeze.clear_expired(self.engine, self.now())
 
     def release(self, holder: str | None) -> bool:
         """See freeze.release."""

@@ -3,6 +3,7 @@
 Names never leave the folder: no absolute path, no empty, `.` or `..` part, no control characters.
 """
 
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -15,6 +16,9 @@ from syncd.types.roles import Role
 DEFAULT_MODE = 0o644
 _MODE_BITS = 0o777
 """Permissions only: set-user-id and the like are not carried to other machines."""
+_OCTAL, _SECONDS = re.compile(r"[0-7]{1,8}"), re.compile(r"-?[0-9]{1,20}")
+_MAX_PART_BYTES = 255
+"""Of a name, between two slashes: what file systems take."""
 _MAX_MTIME = 1 << 40
 """Some 35,000 years: what every file system and database takes."""
 
@@ -42,11 +46,15 @@ class Files(DataType):
     def prepare(self, name: str, stream: IO[bytes], options: Mapping[str, str]) -> Prepared:
         """Take the bytes as they are."""
         mode, mtime = options.get("mode"), options.get("mtime")
+        if mode is not None and _OCTAL.fullmatch(mode) is None:
+            raise IllegalValue(f"mode={mode:.40} is not an octal number")
+        if mtime is not None and _SECONDS.fullmatch(mtime) is None:
+            raise IllegalValue(f"mtime={mtime:.40} is not a number of seconds")
         return self.prepare_file(
             name,
             stream,
-            mode=DEFAULT_MODE if mode is None else _number("mode", mode, 8, "an octal number"),
-            mtime=None if mtime is None else _number("mtime", mtime, 10, "a number of seconds"),
+            mode=DEFAULT_MODE if mode is None else int(mode, 8),
+            mtime=None if mtime is None else int(mtime),
         )
 
     def prepare_file(
@@ -57,6 +65,11 @@ class Files(DataType):
         if mtime is not None:
             attributes["mtime"] = mtime
         self.check_attributes(attributes)
+        if any(len(part.encode()) > _MAX_PART_BYTES for part in name.split("/")):
+            raise IllegalValue(
+                f"{name:.80}: a part of the name is too long: no file system takes more than "
+                f"{_MAX_PART_BYTES} octets"
+            )
         return Prepared(self.check_name(name), cut_stream(stream), attributes, mtime)
 
     def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
@@ -79,13 +92,6 @@ class Files(DataType):
             version.name, version.size, f"{version.attribute('mode'):o}", f"{version.crc32:08x}",
             version.digest.hex()[:12], version.mtime, version.seq,
         )  # fmt: skip
-
-
-def _number(option: str, text: str, base: int, what: str) -> int:
-    try:
-        return int(text, base)
-    except ValueError:
-        raise IllegalValue(f"{option}={text:.40} is not {what}") from None
 
 
 FILES = Files()

@@ -57,7 +57,7 @@ class Users(DataType):
             raise IllegalValue("role= is missing: reader, replica, operator or admin")
         role = Role.parse(options["role"])
         text = stream.read(_MAX_HASH_BYTES).decode("ascii", "replace").strip()
-        if _HASH.fullmatch(text) is None:
+        if _HASH.fullmatch(text) is None or stream.read(1):
             raise InvalidContent("a user's content is one Argon2id hash in PHC form, no password")
         chunks = cut_lines([text.encode() + b"\n"])
         return Prepared(self.check_name(name), chunks, {"role": role.label})

@@ -103,8 +103,8 @@ def test_a_body_may_be_sent_ahead_of_the_reply_that_asks_for_it(
     assert [alice.line() for _ in range(3)] == ["700 3", f"200 {EPOCH}:8", "200 next"]
 
 
-def test_what_a_listing_is_cut_off_by_never_looks_whole(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch
+def test_what_a_listing_is_cut_off_by_never_looks_whole_and_is_logged(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = View.versions
 
@@ -114,9 +114,15 @@ def test_what_a_listing_is_cut_off_by_never_looks_whole(
 
     monkeypatch.setattr(View, "versions", broken)
     client = connect("bob")
-    assert client.ask("SYNC zones|list").startswith("100 ")
-    with pytest.raises(EOFError):
-        client.lines()
+    with caplog.at_level(logging.INFO, "syncd"):
+        assert client.ask("SYNC zones|list").startswith("100 ")
+        with pytest.raises(EOFError):
+            client.lines()
+        wait_until(lambda: "session_closed" in logged(caplog))
+    text = logged(caplog)
+    assert "gc came by" in text
+    assert "sync_served" not in text
+    assert "'reason': 'an answer was broken off'" in text
 
 
 def test_what_goes_wrong_between_blocks_ends_the_answer_with_its_refusal(

@@ -3,6 +3,8 @@
 import socket
 import time
 
+import trio
+
 from syncd import __version__
 from syncd.errors import IllegalValue, NoSuchObject
 from syncd.protocol.codes import Code
@@ -13,6 +15,8 @@ from syncd.types import Role, all_types
 
 PROTOCOL_VERSION = 1
 _REVISION = 100 * int(__version__.split(".")[0]) + int(__version__.split(".")[1])
+_END_S, _LOOK_S = 5.0, 0.01
+"""How long a session that is ended may take for it, and how often that is looked at."""
 _SOFTWARE_CHARACTERS = 60
 _MESSAGES = {
     "hello": "Log in with USER and PASS; SYNC ? and HELP list what there is.",
@@ -115,6 +119,9 @@ async def terminate(session: Session, argument: str) -> None:
     if other is None or other is session:
         raise NoSuchObject(f"there is no other session {number}; RWHO lists them")
     other.end()
+    with trio.move_on_after(_END_S):
+        while number in session.daemon.sessions:
+            await trio.sleep(_LOOK_S)
     session.reply(Code.OK, f"session {number} is ended")
 
 
@@ -143,5 +150,7 @@ async def message(session: Session, argument: str) -> None:
 
 @verb("QUIT", role=None, summary="say goodbye")
 async def quit_(session: Session, argument: str) -> None:
+    if session.holds_freeze:
+        await session.daemon.freezes.release(session)
     session.quitting = True
     session.reply(Code.OK, "goodbye")

@@ -22,8 +22,8 @@ async def single(session: Session, argument: str) -> None:
     if len(fields) > 2:
         raise IllegalValue("syntax: SNGL wait|expire, both in seconds")
     wait_s = number_argument(fields[0] or "0", "wait", 0, MAX_WAIT_S)
-    expire = fields[1] if len(fields) == 2 else str(DEFAULT_EXPIRE_S)
-    expire_s = number_argument(expire, "expire", 1, MAX_EXPIRE_S)
+    expire = fields[1] if len(fields) == 2 else ""
+    expire_s = number_argument(expire or str(DEFAULT_EXPIRE_S), "expire", 1, MAX_EXPIRE_S)
     token, others = await session.daemon.freezes.freeze(session, wait_s, expire_s)
     session.reply(Code.OK, f"{token}|{expire_s}|{others}")
 

@@ -27,20 +27,24 @@ async def user(session: Session, argument: str) -> None:
     _refuse_second_login(session)
     _refuse_clear_password(session)
     session.claimed_user = None
+    daemon = session.daemon
     try:
         name = USERS.check_name(argument.strip())
     except IllegalValue:
+        await _refuse_while_frozen(session, None)
+        daemon.throttle.check("", session.peer.network)
+        daemon.throttle.charge_address(session.peer.network)
         raise NoSuchUser(f"no such user: {argument.strip()!r:.80}") from None
     await _refuse_while_frozen(session, name)
-    daemon = session.daemon
     found = await daemon.in_thread(_find_user, daemon.store, name)
     if found is not None and name in session.vouched_names:
         _log_in(session, name, found[1])
         return
-    daemon.throttle.check(name, session.peer.network)
-    if found is None and not daemon.hide_user_names:
-        daemon.throttle.charge_address(session.peer.network)
-        raise NoSuchUser(f"no such user: {name}")
+    if not daemon.hide_user_names:  # who may guess here, and who may not, would tell names
+        daemon.throttle.check(name, session.peer.network)
+        if found is None:
+            daemon.throttle.charge_address(session.peer.network)
+            raise NoSuchUser(f"no such user: {name}")
     session.claimed_user, session.claimed_known = name, found is not None
     session.reply(Code.MORE_DATA, name)
 
@@ -109,7 +113,7 @@ def _find_user(store: Store, name: str) -> tuple[str, Role] | None:
         return present.content.chunk(0).decode("ascii").strip(), role
 
 
-async def _refuse_while_frozen(session: Session, name: str) -> None:
+async def _refuse_while_frozen(session: Session, name: str | None) -> None:
     """Let nobody in while the source stands still, but the one who holds it."""
     session.daemon.freezes.refuse_while_asked()
     store = session.daemon.store

@@ -48,11 +48,16 @@ def _room(session: Session, name: str) -> DataType:
 
 def _room_lines(session: Session, floor: str) -> list[str]:
     """Return a line for each room of a floor; -1, or none given, stands for all floors."""
-    if floor.strip() not in ("", "-1", str(_FLOOR)):
-        raise IllegalValue(f"there is no floor {escape(floor):.40}; LFLR lists them")
+    _check_floor(floor)
     return [
         f"{kind.name}|{_ROOM_FLAGS}|0|{_FLOOR}|0|{_ROOM_ACCESS}|0|0|0" for kind in _rooms(session)
     ]
+
+
+def _check_floor(floor: str) -> None:
+    """Raise IllegalValue unless there is this floor."""
+    if floor.strip() not in ("", "-1", str(_FLOOR)):
+        raise IllegalValue(f"there is no floor {escape(floor):.40}; LFLR lists them")
 
 
 @verb("LFLR", role=Role.READER, summary="list floors (there is one)")
@@ -72,11 +77,13 @@ async def old_rooms(session: Session, argument: str) -> None:
 
 @verb("LKRN [floor]", role=Role.READER, summary="list rooms with new messages (none)")
 async def new_rooms(session: Session, argument: str) -> None:
+    _check_floor(argument)
     await session.listing("rooms with new messages", [])
 
 
 @verb("LZRM [floor]", role=Role.READER, summary="list rooms that the user has hidden (none)")
 async def hidden_rooms(session: Session, argument: str) -> None:
+    _check_floor(argument)
     await session.listing("hidden rooms", [])
 
 

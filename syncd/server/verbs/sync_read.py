@@ -24,7 +24,7 @@ from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
 from syncd.store import Change, Store, View
-from syncd.types.base import MAX_NAME_CHARACTERS
+from syncd.types.base import MAX_NAME_CHARACTERS, data_type
 
 T = TypeVar("T")
 
@@ -209,7 +209,7 @@ def _position(text: str | None) -> tuple[str, str] | None:
     type_name, separator, name = text.partition("/")
     if not separator:
         raise IllegalValue(f"after={text!r:.60}: write type/name")
-    return type_name, name
+    return data_type(type_name).name, name
 
 
 @action(

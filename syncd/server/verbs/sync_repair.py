@@ -125,6 +125,8 @@ async def chunks(session: Session, request: SyncRequest) -> None:
     if wanted is not None:
         if request.values:
             raise IllegalValue(f"give names or digest=, not both; syntax: {request.action.syntax}")
+        if "inline" in request.options:
+            raise IllegalValue(f"inline= goes with names; syntax: {request.action.syntax}")
         digests = [_digest(text) for text in wanted.split(",")]
         await send_blocks(session, write_blocks(_asked(view, digests)), str(view.token))
         return

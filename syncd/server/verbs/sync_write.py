@@ -156,7 +156,8 @@ async def _commit(
             **conditions,
         )
 
-    return await session.daemon.in_thread(write)
+    async with session.daemon.turns.of(request.type.name, name):
+        return await session.daemon.in_thread(write)
 
 
 @action(
@@ -179,5 +180,6 @@ async def delete(session: Session, request: SyncRequest) -> None:
                 **conditions,
             )
 
-        token = await session.daemon.in_thread(remove)
+        async with session.daemon.turns.of(request.type.name, name):
+            token = await session.daemon.in_thread(remove)
         await _answer(session, request, name, token, [])

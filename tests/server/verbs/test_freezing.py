@@ -13,7 +13,15 @@ from syncd.server.session import Session
 from syncd.store import Store
 from tests.conftest import StartDaemon
 from tests.databases import on_every_engine
-from tests.running import EPOCH, EXAMPLE_COM, PASSWORD, FixedClock, RunningDaemon, put
+from tests.running import (
+    EPOCH,
+    EXAMPLE_COM,
+    PASSWORD,
+    FixedClock,
+    RunningDaemon,
+    put,
+    wait_until,
+)
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.store.objects import store_url
@@ -379,3 +387,67 @@ def test_of_a_freeze_that_came_and_went_unseen_only_the_last_word_is_told(connec
     assert alice.line() == f"902 release|{holder(ns2)}"
     assert alice.is_silent()
     assert bob.ask("NOOP") == "200 ok"
+
+
+def test_a_freeze_that_expired_does_not_come_back_with_a_clock_that_is_set_back(
+    connect: Connect, clock: FixedClock, source_store: Store
+) -> None:
+    ns2, alice = connect("ns2"), connect("alice")
+    ns2.ask("SNGL 0|4")
+    clock.now += 5
+    wait_until(lambda: source_store.clock().frozen_by is None)
+    clock.now -= 30
+    assert alice.ask("SYNC zones|delete|example.com") == f"200 {EPOCH}:8"
+    assert ns2.ask("ESNG") == "512 the source is not frozen"
+
+
+def test_who_was_released_by_another_session_of_his_holds_no_freeze(
+    connect: Connect, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(idle_s=0.3)
+    holder, other = connect("ns2", daemon), connect("ns2", daemon)
+    holder.ask("SNGL 0|3600")
+    assert other.ask("ESNG") == "200 released"
+    assert holder.line() == "500 no command for 0.3 s", "it may not be quiet any longer"
+
+
+@pytest.mark.parametrize("command", ["QUIT", "LOUT"])
+def test_after_the_answer_of_who_leaves_nothing_is_frozen(connect: Connect, command: str) -> None:
+    alice = connect("alice")
+    for number in range(10):
+        ns2 = connect("ns2")
+        ns2.ask("SNGL 0|60")
+        assert ns2.ask(command).startswith("200 ")
+        assert alice.ask("SYNC zones|delete|example.com") == f"200 {EPOCH}:{8 + 2 * number}"
+        assert alice.put("SYNC zones|put|example.com", EXAMPLE_COM.splitlines())[:3] == "200"
+
+
+def test_after_the_answer_of_term_the_session_is_gone_and_its_freeze(connect: Connect) -> None:
+    root = connect("root")
+    for _ in range(10):
+        ns2 = connect("ns2")
+        ns2.ask("SNGL 0|60")
+        (number,) = (row.split("|")[0] for row in root.listing("RWHO") if "|ns2|" in row)
+        assert root.ask(f"TERM {number}") == f"200 session {number} is ended"
+        assert len(root.listing("RWHO")) == 1
+        assert root.ask("SYNC files|delete|nosuch").startswith("571 ")
+
+
+def test_no_token_moves_under_a_freeze(connect: Connect, source_store: Store) -> None:
+    ns2 = connect("ns2")
+    ns2.ask("SNGL 0|60")
+    with pytest.raises(Frozen):
+        source_store.renew_epoch()
+    ns2.ask("ESNG")
+    assert source_store.renew_epoch().epoch != EPOCH
+
+
+def test_a_sngl_that_waits_does_not_hold_up_the_end_of_the_daemon(
+    connect: Connect, running_daemon: RunningDaemon
+) -> None:
+    connect("alice")
+    ns2 = connect("ns2")
+    ns2.send("SNGL 3600|60")
+    time.sleep(0.2)
+    running_daemon.drain()
+    assert ns2.line().startswith("531 ")

@@ -231,6 +231,30 @@ def test_hidden_names_are_not_told_by_words_or_by_time(
     assert client.ask("USER no such") == "570 no such user: 'no such'"
 
 
+def test_hidden_names_are_not_told_by_who_may_still_guess(
+    connect: Connect, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(hide_user_names=True, failed_logins_per_address=2)
+    assert connect(None, daemon).log_in("alice") == "200 alice|operator"
+    client = connect(None, daemon)
+    for _ in range(3):
+        client.log_in("nobody", "guess")
+    for name in ("alice", "bob", "nosuch"):
+        assert client.ask(f"USER {name}") == f"300 {name}"
+
+
+def test_what_can_be_no_name_is_counted_and_waits_for_a_freeze_as_any_other(
+    connect: Connect, start_daemon: StartDaemon
+) -> None:
+    daemon = start_daemon(failed_logins_per_address=2)
+    client, ns2 = connect(None, daemon), connect("ns2", daemon)
+    ns2.ask("SNGL 0|60")
+    assert client.ask("USER no such").startswith("552 frozen by ")
+    ns2.ask("ESNG")
+    answers = [client.ask("USER no such")[:3] for _ in range(3)]
+    assert answers == ["570", "570", "552"]
+
+
 def test_the_log_says_who_failed_but_no_name_that_may_be_a_password(
     start_daemon: StartDaemon, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -32,8 +32,9 @@ def test_no_room_has_anything_new_and_none_is_hidden(connect: Connect) -> None:
     assert bob.ask("GETU") == "200 80|24|0"
 
 
-def test_there_is_no_second_floor(connect: Connect) -> None:
-    assert connect("bob").ask("LKRA 1").startswith("512 there is no floor 1")
+@pytest.mark.parametrize("verb", ["LKRA", "LKRO", "LKRN", "LZRM"])
+def test_there_is_no_second_floor(connect: Connect, verb: str) -> None:
+    assert connect("bob").ask(f"{verb} 1").startswith("512 there is no floor 1")
 
 
 def test_one_begins_in_zones_and_goes_to_a_room_by_its_name(connect: Connect) -> None:

@@ -1,8 +1,13 @@
 """SYNC actions that write."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
+from syncd.errors import MovedOn
 from syncd.store import Store
+from syncd.store.batch import Batch
 from tests.conftest import StartDaemon
 from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD_HASH, put
@@ -307,3 +312,67 @@ def test_a_put_that_was_overtaken_is_made_again(connect: Connect, source_store: 
     put(source_store, "zones", "example.com.", EXAMPLE_COM.replace("192.0.2.2", "192.0.2.9"))
     alice.send(SOA, *RECORDS, "000")
     assert alice.line() == f"200 {EPOCH}:9|example.com.: serial 1 advanced to 3"
+
+
+@pytest.mark.parametrize("command", ["put", "delete"])
+def test_of_many_who_write_at_once_without_a_condition_the_last_wins(
+    connect: Connect, source_store: Store, command: str
+) -> None:
+    text = EXAMPLE_COM + "".join(f"h{n} A 192.0.2.9\n" for n in range(300))
+
+    def write(number: int) -> list[str]:
+        client = connect("alice")
+        if command == "delete" and number % 2:
+            return [client.ask("SYNC zones|delete|example.com") for _ in range(4)]
+        record = f"own{number} A 192.0.2.{number}\n"
+        body = f"{text}{record}".encode()
+        return [client.put_bytes("SYNC zones|put|example.com", body) for _ in range(4)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [answer for each in pool.map(write, range(8)) for answer in each]
+    assert {answer[:3] for answer in answers} <= {"200", "571"}
+
+
+def test_a_delete_that_is_overtaken_by_another_daemons_write_is_made_again(
+    source_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaken = iter([True, True, False])
+    real = Batch.publish
+
+    def publish(self: Batch, *arguments: Any) -> Any:
+        if next(overtaken):
+            raise MovedOn("example.com. was changed by somebody else meanwhile")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Batch, "publish", publish)
+    assert source_store.remove("zones", "example.com.", author="test") is not None
+    overtaken = iter([True])
+    with pytest.raises(MovedOn):
+        source_store.remove("zones", "example.net.", author="test", serial="1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["mode=0o644", "mode=6_4", "mode= 644", "mode=%2B644", "mode=\u0666\u0664", "mtime=1_0",
+     "mtime=+1"],
+)  # fmt: skip
+def test_only_plain_numbers_are_numbers(connect: Connect, options: str) -> None:
+    reply = connect("alice").put_bytes(f"SYNC files|put|a|{options}", b"1")
+    assert reply.startswith("512 "), reply
+
+
+def test_a_name_that_no_folder_can_hold_is_refused(connect: Connect) -> None:
+    client = connect("alice")
+    assert client.put_bytes(f"SYNC files|put|a/{'x' * 255}", b"1").startswith("200 ")
+    assert client.put_bytes(f"SYNC files|put|a/{'x' * 256}", b"1").startswith("512 ")
+
+
+def test_what_stands_behind_a_hash_is_refused(connect: Connect, source_store: Store) -> None:
+    body = PASSWORD_HASH.encode() + b" " * 600 + b"junk"
+    root = connect("root")
+    assert root.put_bytes("SYNC users|put|eve|role=reader", body).startswith("512 ")
+    assert root.put_bytes("SYNC users|put|eve|role=reader", body[:400]).startswith("200 ")
+
+
+def test_type_and_action_may_be_escaped(connect: Connect) -> None:
+    assert connect("bob").listing("SYNC %7Aones|%6Cist") == ["example.com.", "example.net."]
