@@ -18,10 +18,10 @@ _MODE = 0o644
 _READ_BYTES = 1 << 20
 
 
-def pack_piece(name: str, content: bytes) -> bytes:
-    """Return a piece as it goes through the pipe."""
+def piece_head(name: str, content_bytes: int) -> bytes:
+    """Return what goes through the pipe before a piece's content."""
     file = name.encode()
-    return HEADER.pack(len(file), len(content)) + file + content
+    return HEADER.pack(len(file), content_bytes) + file
 
 
 def create_file(folder: int, name: str) -> int:

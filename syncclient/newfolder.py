@@ -18,7 +18,7 @@ from pathlib import Path
 
 from syncclient import filewriter
 from syncclient.durable import flush_file_system, opened_folder, zone_files_in
-from syncclient.filewriter import pack_piece
+from syncclient.filewriter import piece_head
 from syncclient.folderstate import FolderState
 from syncd.errors import file_failure
 from syncd.pipes import widen
@@ -76,8 +76,9 @@ class NewFolder:
             if name != self._last:
                 self._last = name
                 self.written += 1
-            content = b"".join([content for _, content in parts])
-            packed.append(pack_piece(self._name_of(name), content))
+            contents = [content for _, content in parts]
+            packed.append(piece_head(self._name_of(name), sum(map(len, contents))))
+            packed += contents
         if packed:
             self._waiting.put(packed)
 

@@ -6,7 +6,6 @@ visible.
 """
 
 from functools import cached_property
-from itertools import repeat
 
 from syncclient.newfolder import NewFolder, Piece
 from syncclient.verification import ContentCheck, check_run, version_of
@@ -142,11 +141,11 @@ class BootstrapReceiver:
         self._last = (run.type, run.names[-1])
         if self._zones is not None and run.type == "zones":
             self._pieces += zip(run.names, checked.contents, strict=True)
-        columns = zip(
-            repeat(run.type), run.names, run.seqs, run.mtimes, run.sizes, run.lines, run.crc32s,
-            run.digests, run.attributes, checked.chunks,
-        )  # fmt: skip
-        self._batch.add_versions(columns, checked.rows)
+        columns = [
+            run.names, run.seqs, run.mtimes, run.sizes, run.lines, run.crc32s, run.digests,
+            run.attributes, checked.chunks,
+        ]  # fmt: skip
+        self._batch.add_versions(run.type, columns, checked.rows)
         self.received += len(run.names)
 
     def _take_chunk(self, body: bytes) -> None:

@@ -7,7 +7,8 @@ with `gc`.
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -144,18 +145,23 @@ class Batch:
 
     def add_versions(
         self,
-        versions: Iterable[tuple[Any, ...]],
+        type_name: str,
+        columns: Sequence[Sequence[Any]],
         chunks: Collection[tuple[bytes, int, bytes]],
     ) -> None:
-        """Stage versions as another store has them, each the columns of a Version in their order,
-        with all their chunks, as for `add_chunk`."""
-        rows = [(self.id, *version[:2], None, *version[2:]) for version in versions]
+        """Stage versions as another store has them, with all their chunks, as for `add_chunk`.
+
+        `columns` are those of a Version behind its type, in their order, each of all versions.
+        """
+        names, *others = columns
+        own, type_names, based_on = repeat(self.id), repeat(type_name), repeat(None)
+        rows = list(zip(own, type_names, names, based_on, *others, strict=False))
         known = len(self._chunks)
         self._chunks |= {row[0]: row for row in chunks}
         self._staged += rows
         self.changes += len(rows)
         held_bytes = _ROW_BYTES * (len(self._chunks) - known + len(rows))
-        held_bytes += sum(len(body) for _, _, body in chunks) + sum(len(row[-1]) for row in rows)
+        held_bytes += sum(len(body) for _, _, body in chunks) + sum(map(len, others[-1]))
         self._held(held_bytes)
 
     def add_gone(self, type_name: str, name: str) -> None:

@@ -133,7 +133,8 @@ def unverified_chunk(stack: ExitStack) -> None:
         (number_before_commit, "the source at"),
         (greater_at_the_floor, "was refused"),
         (token_before_the_apply, "is not the source's view"),
-        (pruning_that_leaves_the_floor, "was refused"),
+        # A client is refused what should be there, or the source finds that a chunk is missing.
+        (pruning_that_leaves_the_floor, "was refused|logged: command_failed"),
         # Whether content or what is said of it was flipped first is for the seeds to say.
         (unverified_chunk, "is not the source's view|fsck of replica"),
     ],
