@@ -52,9 +52,6 @@ _OWN_STAGED = staged.c.batch == bindparam("own")
 _KNOWN = select(batch.c.id).where(_OWN_BATCH)
 _TOUCH = update(batch).where(_OWN_BATCH)
 _STAGED_COUNT = select(func.count()).select_from(staged).where(_OWN_STAGED)
-_STAGED_CHUNKS = select(staged.c.name, staged.c.chunks).where(
-    _OWN_STAGED, staged.c.chunks.is_not(None)
-)
 _FORGET = delete(staged).where(_OWN_STAGED), delete(batch).where(_OWN_BATCH)
 _HELD = select(chunk.c.digest).where(chunk.c.digest.in_(LISTED))
 SET_CLOCK = update(clock)
@@ -181,11 +178,10 @@ class Batch:
     def flush(self) -> None:
         """Write what is held, still unseen."""
         with self._engine.execution_options(**WRITE_UNSEEN).begin() as connection:
-            lock_clock(connection)
-            self._write(connection)
+            self._write(connection, lock_clock(connection))
         self._flushed = True
 
-    def _write(self, connection: Connection) -> None:
+    def _write(self, connection: Connection, present: Clock) -> None:
         touched = int(self._now())
         if self._flushed and not self._keep:
             self._check_kept(connection)
@@ -199,6 +195,7 @@ class Batch:
         chunks = sorted(self._chunks.values(), key=itemgetter(0))
         insert_rows(connection, chunk, chunks, ignore_known=True)
         insert_rows(connection, staged, self._staged)
+        self._check_swept(connection, present)
         self._chunks.clear()
         self._staged.clear()
         self._held_bytes = 0
@@ -215,9 +212,8 @@ class Batch:
         with self._engine.begin() as connection:
             present = lock_clock(connection)
             check_writable(present, self._now())
-            self._write(connection)
+            self._write(connection, present)
             self._check_whole(connection)
-            self._check_swept(connection, present)
             seq, now = present.seq + 1, int(self._now())
             heads.end(connection, heads.account(connection, self.id), seq)
             heads.move_staged(connection, self.id, seq, now)
@@ -239,11 +235,12 @@ class Batch:
             raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
-        """If gc ran since the batch began, chunks that were taken for known may be gone."""
+        """Raise Busy if gc, since the batch began, took a chunk that what is being staged was taken
+        to share. What is staged keeps its chunks from then on, whatever becomes of the batch."""
         if present.swept == self._swept:
             return
-        for name, chunks in connection.execute(_STAGED_CHUNKS, {"own": self.id}).all():
-            if missing_chunks(connection, chunks):
+        for _, _, name, *_, chunks in self._staged:
+            if chunks is not None and missing_chunks(connection, chunks):
                 raise Busy(f"{name}: content that it shares was removed by gc; try again")
 
     def _remove_staged(self, connection: Connection) -> None:

@@ -21,7 +21,8 @@ from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.clock import read_clock
 from syncd.store.lists import IN_LIST_VALUES, select_listed
 from syncd.store.paging import pages
-from syncd.store.schema import chunk, commit, staged, tally, version
+from syncd.store.replica import REPLICA_BATCH
+from syncd.store.schema import batch, chunk, commit, staged, tally, version
 from syncd.store.view import BODIES
 from syncd.types.base import data_type
 
@@ -125,7 +126,11 @@ def _check_versions(connection: Connection, sizes: dict[bytes, int]) -> Iterator
             yield wrong(f"ends at commit {row['until']}, before it begins")
         previous = (row["type"], row["name"], row["until"])
     key = [staged.c.batch, staged.c.type, staged.c.name]
-    statement = select(*key, staged.c.chunks).where(staged.c.chunks.is_not(None))
+    # What an interrupted repair left waits for chunks, and is thrown away by the next one.
+    repair = select(batch.c.id).where(batch.c.id == REPLICA_BATCH, batch.c.token.is_(None))
+    statement = select(*key, staged.c.chunks).where(
+        staged.c.chunks.is_not(None), staged.c.batch.not_in(repair)
+    )
     for _, _, name, chunks in pages(connection, statement, key, _PAGE_ROWS):
         for digest in split_digests(chunks):
             if digest not in sizes:

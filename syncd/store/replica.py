@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
-from syncd.errors import Busy, VerificationFailed
+from syncd.errors import VerificationFailed
 from syncd.store import heads
 from syncd.store.batch import (
     SET_CLOCK,
@@ -21,6 +21,7 @@ from syncd.store.batch import (
     add_commit,
     forget_batch,
     is_batch,
+    missing_chunks,
 )
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
@@ -47,6 +48,9 @@ _BEYOND = (
     select(staged.c.name)
     .where(staged.c.batch == REPLICA_BATCH, staged.c.seq > bindparam("view_seq"))
     .limit(1)
+)
+_CHUNKS = select(staged.c.name, staged.c.chunks).where(
+    staged.c.batch == REPLICA_BATCH, staged.c.chunks.is_not(None)
 )
 _FORGET_COMMIT = delete(commit).where(commit.c.seq == bindparam("view_seq"))
 
@@ -85,8 +89,8 @@ class ReplicaBatch(Batch):
             ).one_or_none()
         return None if row is None else as_version(row)
 
-    def _write(self, connection: Connection) -> None:
-        super()._write(connection)
+    def _write(self, connection: Connection, present: Clock) -> None:
+        super()._write(connection, present)
         self._remove_partial(connection)
         part = self._partial()
         if part is not None:
@@ -96,6 +100,9 @@ class ReplicaBatch(Batch):
                 part.crc32, part.digest, part.attributes, part.chunks,
             )  # fmt: skip
             insert_rows(connection, staged, [row])
+
+    def _check_swept(self, connection: Connection, present: Clock) -> None:
+        """What a repair stages may wait for its chunks until it is published."""
 
     def _remove_staged(self, connection: Connection) -> None:
         super()._remove_staged(connection)
@@ -137,7 +144,7 @@ class ReplicaBatch(Batch):
         seq, now = proof.token.seq, int(self._now())
         with self._engine.begin() as connection:
             present = lock_clock(connection)
-            self._write(connection)
+            self._write(connection, present)
             self._check_staged(connection, present, seq)
             if advance:
                 heads.end(connection, heads.account(connection, self.id), seq)
@@ -169,10 +176,10 @@ class ReplicaBatch(Batch):
         self.changes = 0
 
     def _check_staged(self, connection: Connection, present: Clock, seq: int) -> None:
-        try:
-            self._check_swept(connection, present)
-        except Busy as error:
-            raise VerificationFailed(str(error)) from None
+        if present.swept != self._swept:
+            for name, chunks in connection.execute(_CHUNKS).all():
+                if missing_chunks(connection, chunks):
+                    raise VerificationFailed(f"{name}: content that it shares was removed by gc")
         if (name := connection.execute(_BEYOND, {"view_seq": seq}).scalar()) is not None:
             raise VerificationFailed(f"{name} is said to be of a commit after {seq}, the view's")
 

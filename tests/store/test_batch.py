@@ -154,12 +154,26 @@ def test_gc_that_takes_what_a_batch_in_flight_stands_on_stops_it(
         yield b"second"
 
     with store.batch() as batch:
-        batch.put("files", Prepared("a", with_gc_in_the_middle(), {"mode": 0o644}), None)
         with pytest.raises(Busy, match="a: content that it shares was removed by gc"):
-            batch.publish("test")
+            batch.put("files", Prepared("a", with_gc_in_the_middle(), {"mode": 0o644}), None)
     assert held(store.view()) == {}
     assert_sound(store)
     put(store, "a", b"first", b"second")
+    assert_sound(store)
+
+
+def test_what_a_batch_leaves_whose_process_dies_is_sound_also_beside_gc(store: Store) -> None:
+    put(store, "a", b"1", b"shared")
+    put(store, "b", b"kept")
+    left = store.batch()
+    present = store.view().find("files", ["a", "b"])
+    left.put("files", prepared("b", b"more", b"kept"), present["b"])
+    left.flush()
+    left.put("files", prepared("a", b"2", b"shared"), present["a"])
+    store.remove("files", "a", author="test")
+    assert store.collect(keep_seq=3).chunks == 2
+    with pytest.raises(Busy, match="a: content that it shares was removed by gc"):
+        left.flush()
     assert_sound(store)
 
 

@@ -1,12 +1,13 @@
 """fsck names every damage, by where it is, and nothing in a sound store."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
 from syncd.content.compression import compress
-from syncd.content.versions import chunk_digest
+from syncd.content.versions import chunk_digest, object_digest
 from syncd.store import Store
 from syncd.store.engine import WRITE
 from syncd.store.schema import batch, chunk, clock, commit, staged, tally, version
@@ -138,3 +139,18 @@ def test_lines_that_are_not_those_of_the_content_are_found(damaged: Store) -> No
     assert found(damaged, of_version(3, lines=7)) == [
         "files b of commit 3: its lines are not those of its content"
     ]
+
+
+def test_what_an_interrupted_repair_left_is_no_damage(store: Store) -> None:
+    """It waits for chunks that were still to come."""
+    put(store, "a", b"1")
+    left = store.replica_batch()
+    coming = chunk_digest(b"still to come")
+    head = store.view().version("files", "a")
+    left.add_version(replace(head, digest=object_digest(coming), chunks=coming))
+    left.flush()
+    assert list(store.fsck()) == []
+    left.copies = store.clock().token
+    left.add_version(replace(head, name="b", digest=object_digest(coming), chunks=coming))
+    left.flush()
+    assert [damage.where for damage in store.fsck()] == ["staged a", "staged b"]
