@@ -40,7 +40,7 @@ def import_() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @store_option
 @comment_option
-@click.option("--origin", help="Origin of relative names, if the file's name does not tell.")
+@click.option("--origin", help="Origin of relative names; else the file's name says it.")
 @keep_going_option
 @click.option("--delete", "delete_others", is_flag=True, help="Zones that are not in PATHS go.")
 @large_change_option

@@ -99,7 +99,7 @@ def read_fast(text: str, position: int, state: ReadingState, enough: int, most_l
         if known is not record:
             if isinstance(known, list) and full_key in met and met[full_key][0] == run:
                 known.append(record)
-                last_ttl = met[full_key][1]
+                last_ttl = state.left_ttl(record, met[full_key][1], seconds)
             else:
                 state.run, state.run_keys = run, run_keys
                 last_ttl = state.join(full_key, record, seconds)

@@ -8,7 +8,7 @@ where BIND takes what is left of it.
 
 import re
 
-from syncd.content.zone.lexer import Quoted, RecordError
+from syncd.content.zone.lexer import Quoted, RecordError, unquoted
 
 MAX_GENERATED = 1 << 20
 """Records that all $GENERATE lines of a zone may make: a few bytes ask for them, and each takes
@@ -25,7 +25,6 @@ _PART = re.compile(
     r"(?P<escaped>\\[\s\S]?)|\$(?P<dollar>\$)|(?P<reference>\$)(?:\{(?P<format>[^}]*+)\}?+)?"
 )
 _FORMAT = re.compile(r"\s*([+-]?[0-9]{1,10})(?:,\s*\+?([0-9]{1,4})(?:,([doxXnN]))?)?")
-_QUOTED_PART = re.compile(r"\\([\s\S])")
 
 
 def generated_numbers(text: str) -> range:
@@ -53,7 +52,7 @@ def expand(template: str, number: int) -> str:
     Raises RecordError for a reference that cannot be read.
     """
     if isinstance(template, Quoted):
-        template = _QUOTED_PART.sub(lambda found: '"' if found[1] == '"' else found[0], template)
+        template = unquoted(template)
     offset = 0
 
     def part(found: re.Match[str]) -> str:

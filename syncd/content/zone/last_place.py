@@ -38,7 +38,6 @@ class LastPlace(MasterFile):
         if owner is not None:
             self.state.owner = qualify(owner, self.state.origin)
         if self.state.owner is not None and owner_key(self.state.owner) in self._owners:
-            self.state.default_ttl = self.state.default_ttl or 0  # what it is was said elsewhere
             super()._record(None, fields)
 
     def _canonical(
@@ -48,6 +47,9 @@ class LastPlace(MasterFile):
         if key in self._keys:
             self._place = self._path, self.state.line
         return key, line, seconds
+
+    def _ttl_of(self, owner: str, number: int, ttl: int | None, rdata: str) -> int:
+        return ttl or 0  # what it is was said elsewhere
 
     def _pack(self) -> None:
         self.state.forget()

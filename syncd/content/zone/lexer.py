@@ -45,6 +45,14 @@ class Quoted(str):
     __slots__ = ()
 
 
+_QUOTED_PART = re.compile(r"\\([\s\S])")
+
+
+def unquoted(field: Quoted) -> str:
+    """Return what a quoted field says where escapes have no other meaning: `\\"` is a quote."""
+    return _QUOTED_PART.sub(lambda found: '"' if found[1] == '"' else found[0], field)
+
+
 class QuotedValue(Quoted):
     """One that stood right behind a plain field, as the value in `alpn="h2,h3"`."""
 

@@ -19,6 +19,7 @@ from syncd.content.zone.lexer import (
     Quoted,
     RecordError,
     lex_record,
+    unquoted,
 )
 from syncd.content.zone.names import is_below, owner_key, qualify, type_order
 from syncd.content.zone.rdata import canonical_rdata
@@ -88,7 +89,7 @@ class MasterFile:
         window_bytes: int = WINDOW_BYTES,
         run_rrsets: int = RUN_RRSETS,
     ) -> None:
-        self.state = ReadingState(origin)
+        self.state = ReadingState(origin, origin)
         self.warnings: list[str] = []
         self._top = origin
         self._include = include
@@ -233,6 +234,8 @@ class MasterFile:
             raise RecordError(f"$INCLUDE is nested more than {_MAX_INCLUDE_DEPTH} deep")
         if "\0" in file:
             raise RecordError("$INCLUDE: a NUL character in the name of a file")
+        if isinstance(file, Quoted):
+            file = unquoted(file)
         file = file.encode("latin-1").decode("utf-8", "surrogateescape")
         state = self.state
         outer_origin, outer_owner = state.origin, state.owner

@@ -19,6 +19,8 @@ MAX_RDATA_BYTES = 65510
 """BIND takes no more: type, class, TTL and length of a record must fit a message as well."""
 
 _NUMBER = re.compile(r"[0-9]+")
+_MAX_INTEGER = (1 << 32) - 1
+"""The largest number that BIND's lexer knows; what is larger is a string."""
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|([^0-9\0])|)", re.DOTALL)
 
 
@@ -135,7 +137,12 @@ class Reader:
         if not tokens or tokens[0] != "\\#" or isinstance(tokens[0], Quoted):
             return False
         # In TXT, and there alone, BIND takes "\#" for a string unless a number follows it.
-        return not is_text or (len(tokens) > 1 and _NUMBER.fullmatch(tokens[1]) is not None)
+        return not is_text or (
+            len(tokens) > 1
+            and not isinstance(tokens[1], Quoted)
+            and _NUMBER.fullmatch(tokens[1]) is not None
+            and int(tokens[1].lstrip("0")[:11] or 0) <= _MAX_INTEGER
+        )
 
     def generic_bytes(self) -> bytes:
         self.at = 1

@@ -15,9 +15,11 @@ In these points we differ on purpose:
 * A record outside the zone needs a TTL as any other. NSEC3 records of the apex are kept, and what
   signs them, BIND loses them. Of equal records the first stays, wherever the second stands.
 * Going from an NS record to glue for it, and back, counts as leaving its owner: if such an RRset is
-  written with several TTLs it gets the last, in BIND the first.
-* Numbers have no sign where BIND takes one: TYPE+1, CLASS+1, in LOC, WKS, APL and EUI48. EUI48 and
-  EUI64 addresses end with their last octet; BIND drops what follows it.
+  written with several TTLs it gets the last, in BIND the first. Whether a DS or SOA record is the
+  apex's its owner says; BIND, behind glue, takes it for the record of another name.
+* Numbers have no sign where BIND takes one: TYPE+1, CLASS+1, in LOC, WKS, APL and EUI48. They may
+  begin with many zeros where BIND reads 12 digits at most (algorithms, say), with few in LOC and
+  APL. EUI48 and EUI64 addresses end with their last octet; BIND drops what follows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator

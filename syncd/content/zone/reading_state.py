@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from syncd.content.zone.canonical import Warn, settle_rrset
-from syncd.content.zone.names import owner_key, owner_range
+from syncd.content.zone.names import is_below, owner_key, owner_range
 from syncd.content.zone.runs import Lines, Rrsets, sort_records
 
 _MANY_LINES = 33_000
@@ -23,6 +23,8 @@ class ReadingState:
 
     origin: str
     """Absolute, with its final dot."""
+    top: str | None = None
+    """Where the zone is expected to be; None if whoever reads does not know it."""
     owner: str | None = None
     default_ttl: int | None = None
     """Of the last $TTL (RFC 2308 section 4)."""
@@ -41,6 +43,9 @@ class ReadingState:
     """How many keys `records` had when the present run began, or was last looked at."""
     met: dict[str, tuple[int, int]] = field(default_factory=dict)
     """For keys met again: the last run they were in, and the TTL of their first record there."""
+    uncertain: bool = False
+    """Whether what a record left to the next depended on where the zone is, and that is not
+    known."""
 
     def begin_run(self) -> None:
         """Say that the next record begins a run, whatever its owner."""
@@ -55,7 +60,7 @@ class ReadingState:
             self.last_ttl = ttl
 
     def join(self, key: str, record: str, ttl: int) -> int:
-        """Take a further line under a known key; return the TTL that its RRset has in this run."""
+        """Take a further line under a known key; return the TTL that it leaves to the next."""
         self._look_at_run()
         lines = self._lines(key)
         run, first_ttl = self.met.get(key, (None, ttl))
@@ -64,7 +69,21 @@ class ReadingState:
             first_ttl = ttl
             self.met[key] = self.run, ttl
         lines.append(record)
-        return first_ttl
+        return self.left_ttl(record, first_ttl, ttl)
+
+    def left_ttl(self, record: str, first_ttl: int, ttl: int) -> int:
+        """Return the TTL that a further record of an RRset leaves to the next one: that which the
+        RRset has in this run. But one outside the zone, which BIND leaves out at once, leaves its
+        own."""
+        if first_ttl == ttl:
+            return ttl
+        if self.top is None:
+            self.uncertain = True
+            return first_ttl
+        owner = record.partition(" ")[0]
+        zones = [apex for apex in self.apexes if is_below(apex, self.top)] or self.apexes
+        inside = is_below(owner, self.top) or any(is_below(owner, zone) for zone in zones)
+        return first_ttl if inside else ttl
 
     def add_apart(self, key: str, record: str) -> None:
         """Take a generated line: a run of its own, which counts as before the present one."""

@@ -90,6 +90,8 @@ def read_stretch(stream: IO[bytes], begin: int, *, run_rrsets: int) -> Stretch |
                     enough, unpacked = max(run_rrsets, 2 * len(state.records)), 0
         except InvalidContent:
             return None
+        if state.uncertain:
+            return None
         end += position
         if len(text) - position >= MOST_WAITING_CHARACTERS or unpacked > _MOST_UNPACKED_BYTES:
             break

@@ -31,6 +31,7 @@ FILES = {
     "open": b"in A ( 1.1.1.1\n",
     "bad": b"\nin A 1.1.1.1.1\n",
     "directive": b"$FOO\n",
+    'q"f': b"quoted A 2.2.2.3\n",
 }
 
 LEXING = [
@@ -109,7 +110,7 @@ DIRECTIVES = [
         b'$ORIGIN "x"y',
         b"$ORIGIN a\\\0", b"$ORIGIN ( sub )", b"$ORIGIN sub\n$ORIGIN sub", b"$ORIGINx y",
         b"$INCLUDE f", b'$INCLUDE "f"', b"$include f sub", b"$INCLUDE f sub.example.",
-        b'$INCLUDE "f"x',
+        b'$INCLUDE "f"x', b'$INCLUDE "q\\"f"', b"$INCLUDE q\\\"f", b'$INCLUDE "\\f"',
         b'$INCLUDE f "sub"', b"$INCLUDE", b"$INCLUDE nofile", b"$INCLUDE f a b", b"$INCLUDE f a..b",
         b'$INCLUDE ""', b"$INCLUDE f ; x", b"$INCLUDE ( f )", b"$INCLUDE f (", b"$INCLUDE nothing",
         b"$INCLUDE no-end", b"$INCLUDE nested", b"$INCLUDE nested below", b"$INCLUDE origin",
@@ -203,6 +204,8 @@ WHOLE_FILES = [
     b"@ 10 SOA a. hm 1 2 3 4 5\n@ 20 NS a.\n@ 10 SOA a. hm 1 2 3 4 5\n@ A 1.1.1.1\n",
     b"a 10 TXT x\n@ SOA a. hm 1 2 3 4 5\n@ NS a.\n", b"a TXT x\n@ 1 SOA a. hm 1 2 3 4 5\n@ NS a.\n",
     b"x.other. 10 TXT x\n@ SOA a. hm 1 2 3 4 5\n@ NS a.\n",
+    *(b"@ 31 SOA a. hm 1 2 3 4 5\n@ NS a.\n%b 31 A 1.1.1.1\n%b 6 A 1.1.1.2\n%b 7 A 1.1.1.3\n"
+      b"y A 1.1.1.4\n" % (owner, owner, owner) for owner in (b"x", b"x.other.")),
     b"$TTL 1\na TXT x\n@ NS a.\n@ SOA a. b 1 2 3 4 5\n",
     b"$TTL 1\nsub SOA a. b 1 2 3 4 5\nsub NS a.\n",
     b" A 1.1.1.1\n" + HEAD, b"$TTL 300\n A 1.1.1.1\n" + HEAD, b"$ORIGIN a\n A 1.1.1.1\n" + HEAD,

@@ -97,7 +97,10 @@ ACCEPTED: Mapping[str, list[str]] = {
     ],
     **dict.fromkeys(("NS", "PTR", "MB", "MG", "MR", "NSAP-PTR", "CNAME", "DNAME"), NAMES),
     **dict.fromkeys(("MINFO", "RP", "TALINK"), TWO_NAMES),
-    "TXT": [*STRINGS, r"\#", r"\# foo", r'"\#" 1 00'],
+    "TXT": [
+        *STRINGS, r"\#", r"\# foo", r'"\#" 1 00', r'\# "1" 00', r"\# 4294967296 00",
+        r"\# 00000000000000000001 00",
+    ],
     **dict.fromkeys(("SPF", "AVC", "NINFO", "RESINFO", "WALLET"), STRINGS),
     **dict.fromkeys(("MX", "AFSDB", "RT", "KX", "LP"), PREFERENCES),
     "PX": ["10 a B.", "0 . @"],

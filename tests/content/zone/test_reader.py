@@ -198,3 +198,15 @@ def test_records_can_stand_alone() -> None:
     for text in ("$INCLUDE x", "a FOO x", " A 1.1.1.1", "a A 1.1.1.1 ("):
         with pytest.raises(InvalidContent):
             read(text)
+
+
+@pytest.mark.parametrize("generated", ["", "$GENERATE 1-3 g$ A 192.0.2.$\n"])
+@pytest.mark.parametrize("soa", ["@ 44 SOA ns. h. 1 2 3 4 5", "@ SOA ns. h. 1 2 3 4 5"])
+def test_the_line_of_what_cannot_stand_together_is_said_whatever_states_the_ttl(
+    generated: str, soa: str
+) -> None:
+    text = f"{soa}\n@ NS ns.\n{generated}a A 192.0.2.1\na CNAME b\n".encode()
+    with pytest.raises(InvalidContent) as caught:
+        zone = read_zone(BytesIO(text), origin="z.", path="z", reopen=lambda: BytesIO(text))
+        list(zone.lines())
+    assert caught.value.line == text.count(b"\n")
