@@ -65,12 +65,13 @@ class Files(DataType):
         if mtime is not None:
             attributes["mtime"] = mtime
         self.check_attributes(attributes)
+        name = self.check_name(name)
         if any(len(part.encode()) > _MAX_PART_BYTES for part in name.split("/")):
             raise IllegalValue(
                 f"{name:.80}: a part of the name is too long: no file system takes more than "
                 f"{_MAX_PART_BYTES} octets"
             )
-        return Prepared(self.check_name(name), cut_stream(stream), attributes, mtime)
+        return Prepared(name, cut_stream(stream), attributes, mtime)
 
     def check_attributes(self, attributes: Mapping[Any, Any]) -> None:
         """Raise IllegalValue for anything but permissions, and perhaps a time."""
