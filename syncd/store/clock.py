@@ -81,11 +81,6 @@ def check_writable(present: Clock, now: float) -> None:
     """Raise Frozen or ReadOnly if nothing may be written at `now`."""
     if present.source is not None:
         raise ReadOnly(f"this is a replica of {present.source}; write there")
-    check_not_frozen(present, now)
-
-
-def check_not_frozen(present: Clock, now: float) -> None:
-    """Raise Frozen if somebody has the store stand still at `now`."""
     if present.freeze_left_s(now) > 0:
         raise Frozen(freeze_text(present, now))
 

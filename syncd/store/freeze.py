@@ -8,6 +8,9 @@ from syncd.store.clock import Clock, check_writable, freeze_text, lock_clock, re
 from syncd.store.engine import WRITE
 from syncd.store.schema import clock
 
+NONE: dict[str, None] = {"frozen_by": None, "frozen_until": None, "frozen_for": None}
+"""In the clock row: nobody froze the store."""
+
 
 def freeze(engine: Engine, holder: str, for_s: float, now: float) -> Clock:
     """Freeze the store for `holder`, or lengthen its freeze; return the clock, its token fixed.
@@ -54,11 +57,7 @@ def clear_expired(engine: Engine, now: float) -> None:
     """Forget a freeze that has expired, so that a clock that is set back later does not bring it
     back."""
     with engine.execution_options(**WRITE).begin() as connection:
-        connection.execute(
-            update(clock)
-            .where(clock.c.frozen_until <= now)
-            .values(frozen_by=None, frozen_until=None, frozen_for=None)
-        )
+        connection.execute(update(clock).where(clock.c.frozen_until <= now).values(**NONE))
 
 
 def release(engine: Engine, holder: str | None) -> bool:
@@ -67,7 +66,5 @@ def release(engine: Engine, holder: str | None) -> bool:
     if holder is not None:
         statement = statement.where(clock.c.frozen_by == holder)
     with engine.execution_options(**WRITE).begin() as connection:
-        changed = connection.execute(
-            statement.values(frozen_by=None, frozen_until=None, frozen_for=None)
-        )
+        changed = connection.execute(statement.values(**NONE))
         return changed.rowcount == 1

@@ -25,7 +25,7 @@ from syncd.store import freeze, reports, retention
 from syncd.store.batch import Batch
 from syncd.store.bulk import insert_rows
 from syncd.store.chunkcache import ChunkCache
-from syncd.store.clock import Clock, check_not_frozen, lock_clock, read_clock
+from syncd.store.clock import Clock, lock_clock, read_clock
 from syncd.store.delta import Change, changes
 from syncd.store.engine import WRITE, open_engine
 from syncd.store.fsck import Damage, Damaged, check, find_damaged
@@ -295,13 +295,12 @@ class Store:
         """Begin a new history at the present commit, and return its token.
 
         Every token given so far is lost: whoever has one compares everything once. The history
-        before stays readable here. Raises Frozen.
+        before stays readable here. A freeze ends: its token is lost as well, and a backup may bring
+        one back whose holder is long gone.
         """
         with self.engine.execution_options(**WRITE).begin() as connection:
-            present = lock_clock(connection)
-            check_not_frozen(present, self.now())
-            token = Token(secrets.token_hex(8), present.seq)
-            connection.execute(update(clock).values(epoch=token.epoch))
+            token = Token(secrets.token_hex(8), lock_clock(connection).seq)
+            connection.execute(update(clock).values(epoch=token.epoch, **freeze.NONE))
             return token
 
     # Freeze, reports, retention, checking

@@ -136,7 +136,7 @@ def unverified_chunk(stack: ExitStack) -> None:
         # A client is refused what should be there, or the source finds that a chunk is missing.
         (pruning_that_leaves_the_floor, "was refused|logged: command_failed"),
         # Whether content or what is said of it was flipped first is for the seeds to say.
-        (unverified_chunk, "is not the source's view|fsck of replica"),
+        (unverified_chunk, "is not the source's view|fsck of replica|CRC-32 is not that of its"),
     ],
 )
 def test_a_mistake_is_caught(disks: Disks, mistake: Mistake, said: str) -> None:

@@ -433,13 +433,15 @@ def test_after_the_answer_of_term_the_session_is_gone_and_its_freeze(connect: Co
         assert root.ask("SYNC files|delete|nosuch").startswith("571 ")
 
 
-def test_no_token_moves_under_a_freeze(connect: Connect, source_store: Store) -> None:
+def test_a_new_history_ends_the_freeze_whose_token_it_loses(
+    connect: Connect, source_store: Store
+) -> None:
     ns2 = connect("ns2")
+    ns2.ask("ASYN 1")
     ns2.ask("SNGL 0|60")
-    with pytest.raises(Frozen):
-        source_store.renew_epoch()
-    ns2.ask("ESNG")
-    assert source_store.renew_epoch().epoch != EPOCH
+    source_store.renew_epoch()
+    assert ns2.line() == f"902 release|{holder(ns2)}"
+    assert ns2.ask("ESNG") == "512 the source is not frozen"
 
 
 def test_a_sngl_that_waits_does_not_hold_up_the_end_of_the_daemon(
