@@ -96,6 +96,8 @@ def test_an_export_that_fails_leaves_the_old_file_as_it_was(store: Store, tmp_pa
 def test_what_a_folder_cannot_hold_keeps_nothing_else_from_it(store: Store, tmp_path: Path) -> None:
     for name in ("a", "a/b", "a/c", "z"):
         put(store, name, name.encode())
+    put(store, "a/b", *(b"%d" % number for number in range(2000)))
     with pytest.raises(OSError, match="and 1 more that the folder cannot hold; 2 are written"):
         export_objects(store, "files", tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["a", "z"]
+    assert (tmp_path / "out" / "z").read_bytes() == b"z"

@@ -65,7 +65,8 @@ def upgrade() -> None:
     changed = False
     while page := list(islice(rows, _PAGE_ROWS)):
         several = [row for row in page if len(split_digests(row.chunks)) > 1]
-        changed = (bool(several) and _join_chunks(connection, several)) or changed
+        if several and _join_chunks(connection, several):
+            changed = True
     if changed:
         connection.execute(_CLOCK.update().values(epoch=secrets.token_hex(8)))
         _recount(connection)
