@@ -4,6 +4,9 @@ The tally changes by exactly the heads that come and go, so a type's fingerprint
 ask; the clock is locked, so nobody else writes it.
 """
 
+from collections.abc import Collection
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -24,6 +27,7 @@ from syncd.errors import MovedOn
 from syncd.store.bulk import Row, update_rows
 from syncd.store.schema import staged, tally, version
 
+_ROWS = 500
 HEAD_KEY = ("type", "name", "seq")
 _REST = ("size", "lines", "crc32", "digest", "attributes", "chunks")
 
@@ -119,9 +123,11 @@ def recount(connection: Connection) -> None:
     connection.execute(delete(tally))
     changes: dict[str, TallyChange] = {}
     text = str(_HEADS.compile(dialect=connection.dialect))
-    # There may be 100,000: the driver's values are right as they are, and converting them is half.
-    for kind, name, digest, attributes in connection.exec_driver_sql(text):
-        changes.setdefault(kind, TallyChange()).gain(object_mark(kind, name, digest, attributes))
+    # There may be 100,000, so they are taken many at a time, and as the driver gives them.
+    for rows in connection.exec_driver_sql(text).partitions(_ROWS):
+        for kind, same in groupby(rows, key=itemgetter(0)):
+            marks = [object_mark(*row) for row in same]
+            changes.setdefault(kind, TallyChange()).gain_all(marks)
     for kind, change in changes.items():
         change.apply(connection, kind)
 
@@ -138,6 +144,11 @@ class TallyChange:
         """Count an object in."""
         self._count += 1
         self._gained += mark_number(mark)
+
+    def gain_all(self, marks: Collection[bytes]) -> None:
+        """Count objects in."""
+        self._count += len(marks)
+        self._gained += sum(map(mark_number, marks))
 
     def lose(self, mark: bytes) -> None:
         """Count an object out."""
