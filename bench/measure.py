@@ -128,14 +128,21 @@ def forget_peak(pid: int) -> None:
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
+_given_ports: set[int] = set()
+"""The system may give one twice, and of two listeners of one named neither says anything."""
+
+
 def free_port() -> int:
-    """Return a loopback port that is free for both TCP and UDP at this moment."""
+    """Return a loopback port that is free for both TCP and UDP at this moment; each only once."""
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
             port = int(tcp.getsockname()[1])
+            if port in _given_ports:
+                continue
             with contextlib.suppress(OSError):
                 udp.bind(("127.0.0.1", port))
+                _given_ports.add(port)
                 return port
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from bench.measure import free_port
 from syncd.store import Store
 from tests.cli.commands import BIN, Serving, refused, run, zone_text
 from tests.databases import Databases, on_every_engine
 from tests.ingest.powerdns_database import PowerDnsDatabase
 from tests.nameservers.bind import running_bind
-from tests.nameservers.server import free_port
 from tests.server.line_client import LineClient
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.measure import free_port
 from syncclient.served import zones_below
 from tests.cli.commands import Serving, finish, run, start, zone_text
 from tests.databases import on_every_engine
 from tests.nameservers.bind import Bind, running_bind
 from tests.nameservers.knot import Knot, running_knot
-from tests.nameservers.server import free_port
 
 ZONES = ("example.com", "example.net", "2.0.192.in-addr.arpa")
 

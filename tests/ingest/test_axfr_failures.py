@@ -19,12 +19,12 @@ import dns.rrset
 import dns.tsig
 import pytest
 
+from bench.measure import free_port
 from syncd.errors import ConfigError, ConnectionFailed, InvalidContent, SyncError, TransferFailed
 from syncd.ingest import axfr
 from syncd.ingest.axfr import Transfer, import_transfers
 from syncd.store import Store
 from tests.databases import on_every_engine
-from tests.nameservers.server import free_port
 from tests.store.objects import content_of, new_store
 
 ZONE = "example.com."

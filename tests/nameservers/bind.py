@@ -5,7 +5,8 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.nameservers.server import NameServer, Zones, free_port
+from bench.measure import free_port
+from tests.nameservers.server import NameServer, Zones
 
 
 def running_bind(

@@ -7,7 +7,6 @@ lies in a folder with a short path, whatever the test's is called.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,8 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+
+from bench.measure import free_port
 
 _START_S = 60.0
 _STOP_S = 10.0
@@ -184,21 +185,3 @@ class NameServer(ABC):
 
     @abstractmethod
     def _takes_commands(self) -> bool: ...
-
-
-def free_port() -> int:
-    """Return a port of loopback that is free for TCP and for UDP, and was not given before."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in _given:
-            _given.add(port)
-            return port
-
-
-_given: set[int] = set()

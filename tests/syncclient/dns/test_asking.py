@@ -11,9 +11,9 @@ import pytest
 import trio
 import trio.testing
 
+from bench.measure import free_port
 from syncclient.dns import AskLimits, DnsServer, SerialAnswer, ask_serials, confirm_serials
 from syncd.errors import ConnectionFailed, IllegalValue
-from tests.nameservers.server import free_port
 from tests.syncclient.dns.scripted import (
     Reply,
     Script,
