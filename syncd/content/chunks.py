@@ -72,20 +72,18 @@ def recut(parts: Iterable[bytes | Iterable[bytes]], *, head_lines: int = 0) -> I
 
 
 def _recut_long(parts: Iterable[bytes | Iterable[bytes]], head_lines: int) -> Iterator[bytes]:
-    """Yield the chunks of a text that is not short. Its first part may be all of one that was."""
+    """Yield the chunks of a text that is not short."""
     pending: list[bytes] = []
     head_missing = head_lines
-    begun = False
     for part in parts:
         if isinstance(part, bytes):
-            if not pending and (begun or part.count(b"\n") == head_lines):
-                begun, head_missing = True, 0
+            if not pending:
+                head_missing = 0
                 yield part
                 continue
             part = part.splitlines(keepends=True)
         lines = iter(part)
         while batch := list(islice(lines, _BATCH_LINES)):
-            begun = True
             pending += batch
             if head_missing:
                 if len(pending) < head_missing:

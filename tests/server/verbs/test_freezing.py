@@ -447,9 +447,10 @@ def test_a_new_history_ends_the_freeze_whose_token_it_loses(
 def test_a_sngl_that_waits_does_not_hold_up_the_end_of_the_daemon(
     connect: Connect, running_daemon: RunningDaemon
 ) -> None:
-    connect("alice")
-    ns2 = connect("ns2")
+    alice, ns2 = connect("alice"), connect("ns2")
+    assert alice.ask("SYNC zones|put|example.org|size=100") == "700 100"
     ns2.send("SNGL 3600|60")
     time.sleep(0.2)
     running_daemon.drain()
-    assert ns2.line().startswith("531 ")
+    assert ns2.line().startswith("531 "), "while somebody else still writes"
+    alice.close()
