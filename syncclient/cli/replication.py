@@ -37,6 +37,7 @@ _POLL_S = 30.0
 
 _RETRY_S = 5.0
 """How long what this machine refused, or the source failed at, is left alone."""
+_RELEASE_S = 5.0
 _SOURCE_AWAY = (
     ConnectionFailed, ShuttingDown, TooManySessions, Busy, InternalError,
     NotLoggedIn,  # any more: whether it may log in again is soon known
@@ -101,11 +102,18 @@ async def _frozen(client: Client, freeze: tuple[int, int] | None) -> AsyncIterat
     try:
         yield
     finally:
-        with trio.move_on_after(5, shield=True):
-            try:
-                await client.release()
-            except SyncError as error:
-                warn("syncclient", f"the freeze ended before it was released: {error}")
+        await _release(client)
+
+
+async def _release(client: Client) -> bool:
+    """End the freeze, interrupted or not; say so, and False, if it had ended already."""
+    with trio.move_on_after(_RELEASE_S, shield=True):
+        try:
+            await client.release()
+            return True
+        except SyncError as error:
+            warn("syncclient", f"the freeze ended before it was released: {error}")
+    return False
 
 
 def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], NewFolder] | None:
@@ -243,13 +251,8 @@ def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:
                 await client.noop()
                 ended_by = await client.freeze_ended(expire_s / 3)
         finally:
-            with trio.move_on_after(5, shield=True):
-                try:
-                    if ended_by is None:
-                        await client.release()
-                        say("released")
-                except SyncError as error:
-                    say(error, err=True)
+            if ended_by is None and await _release(client):
+                say("released")
         raise MovedOn(
             f"the source stands still no longer: {ended_by} released it, or the freeze expired"
         )

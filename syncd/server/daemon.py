@@ -189,7 +189,7 @@ class Daemon:
                 session.journal.ends(STOPPING)
             with trio.CancelScope(shield=True):
                 if session.holds_freeze and not stopping:
-                    await self.freezes.release_abandoned(session)
+                    await self.freezes.release_at_end(session)
             self.sessions.pop(session.number)
             self._addresses.remove(peer.host)
             session.journal.closed()

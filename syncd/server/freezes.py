@@ -141,8 +141,8 @@ class Freezes:
         for other in sessions:
             other.notify(text, replaces=_NOTICES)
 
-    async def release_abandoned(self, session: Session) -> None:
-        """End the freeze of a session that is over, whatever the store says to that."""
+    async def release_at_end(self, session: Session) -> None:
+        """End the freeze of a session that ends, whatever the store says to that."""
         try:
             await self.release(session)
         except Exception:  # the freeze ends by itself; the session has to end all the same

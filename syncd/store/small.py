@@ -6,21 +6,18 @@ There may be 100,000 of them, and asking for versions and chunks apart takes twi
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, literal_column, select
+from sqlalchemy import Integer, and_, literal_column, select
 
-from syncd.content.versions import DIGEST_BYTES
 from syncd.store.schema import chunk, version
 from syncd.store.view import OF_PAGE, ROWS, VERSION_COLUMNS, View
 
 SMALL_BYTES = 16 * 1024
 """Content that is read with its version, at most."""
 
-
-def _number(value: int) -> ColumnElement[int]:
-    return literal_column(str(value), Integer)
-
-
-_ONLY_CHUNK = and_(version.c.size <= _number(SMALL_BYTES), version.c.chunks == chunk.c.digest)
+_ONLY_CHUNK = and_(
+    version.c.size <= literal_column(str(SMALL_BYTES), Integer),
+    version.c.chunks == chunk.c.digest,
+)
 _PAGE = (
     select(*VERSION_COLUMNS, chunk.c.body)
     .select_from(version.outerjoin(chunk, _ONLY_CHUNK))
@@ -28,14 +25,15 @@ _PAGE = (
     .order_by(version.c.name)
     .limit(ROWS)
 )
-_COLUMNS = len(VERSION_COLUMNS)
 
 
 def bodies_in(row: Sequence[Any]) -> tuple[bytes, ...] | None:
-    """Return the chunks of a small object from a row of `pages_with_bodies`, None for any other
-    object, and for one that misses some."""
-    bodies = tuple(body for body in row[_COLUMNS:] if body is not None)
-    return bodies if len(bodies) * DIGEST_BYTES == len(row[_COLUMNS - 1]) else None
+    """Return the chunks, one or none, of a small object from a row of `pages_with_bodies`; None for
+    any other object, and for one whose chunk is missing."""
+    *_, chunks, body = row
+    if body is not None:
+        return (body,)
+    return None if chunks else ()
 
 
 def pages_with_bodies(
@@ -45,6 +43,6 @@ def pages_with_bodies(
     *,
     after: tuple[str, str] | None = None,
 ) -> Iterator[Sequence[Any]]:
-    """Yield the objects of a view as `View.pages` does: the columns of a version, and the bodies of
-    its chunks if it is a small one. Raises ViewGone."""
+    """Yield the objects of a view as `View.pages` does: the columns of a version, and the body of
+    its chunk if it is a small one. Raises ViewGone."""
     return view.pages(_PAGE, types, page_rows, after=after)

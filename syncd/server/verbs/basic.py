@@ -151,6 +151,6 @@ async def message(session: Session, argument: str) -> None:
 @verb("QUIT", role=None, summary="say goodbye")
 async def quit_(session: Session, argument: str) -> None:
     if session.holds_freeze:
-        await session.daemon.freezes.release_abandoned(session)
+        await session.daemon.freezes.release_at_end(session)
     session.quitting = True
     session.reply(Code.OK, "goodbye")

@@ -77,8 +77,11 @@ def _join_chunks(connection: sa.Connection, rows: Sequence[sa.Row[*tuple[Any, ..
     as it is, for fsck to name."""
     digests = {digest for row in rows for digest in split_digests(row.chunks)}
     bodies = {row.digest: row.body for row in _chunks(connection, digests)}
-    contents = {row: _content(split_digests(row.chunks), bodies) for row in rows}
-    joined = [(chunk_digest(content), content, row) for row, content in contents.items() if content]
+    joined = [
+        (chunk_digest(content), content, row)
+        for row in rows
+        if (content := _content(split_digests(row.chunks), bodies))
+    ]
     if not joined:
         return False
     known = {row.digest for row in _chunks(connection, {digest for digest, _, _ in joined})}
