@@ -12,8 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 
 from syncclient import filewriter
@@ -45,7 +43,7 @@ class NewFolder:
         self._name_of = name_of
         self._fresh = fresh_path(path)
         self.written = 0
-        self._last = ""
+        self._last = self._file = ""
         try:
             if self._fresh.exists():
                 shutil.rmtree(self._fresh)
@@ -72,13 +70,11 @@ class NewFolder:
     def take(self, pieces: list[Piece]) -> None:
         """Take some pieces; waits when the disk does not keep up."""
         packed: list[bytes] = []
-        for name, parts in groupby(pieces, key=itemgetter(0)):
+        for name, content in pieces:
             if name != self._last:
-                self._last = name
+                self._last, self._file = name, self._name_of(name)
                 self.written += 1
-            contents = [content for _, content in parts]
-            packed.append(piece_head(self._name_of(name), sum(map(len, contents))))
-            packed += contents
+            packed += piece_head(self._file, len(content)), content
         if packed:
             self._waiting.put(packed)
 

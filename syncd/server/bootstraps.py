@@ -79,7 +79,7 @@ def make_block(
                 sent += 1
             if block is not None and sent < own:
                 return Made(framed_block(block), Position(after, sent, begun=True))
-        after, begun = (row.type, row.name), False
+        after, begun = row[:2], False
         if block is not None:
             return Made(framed_block(block), Position(after))
     last = writer.flush()

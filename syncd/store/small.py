@@ -30,7 +30,7 @@ _PAGE = (
 def bodies_in(row: Sequence[Any]) -> tuple[bytes, ...] | None:
     """Return the chunks, one or none, of a small object from a row of `pages_with_bodies`; None for
     any other object, and for one whose chunk is missing."""
-    *_, chunks, body = row
+    chunks, body = row[-2:]
     if body is not None:
         return (body,)
     return None if chunks else ()
