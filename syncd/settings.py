@@ -30,6 +30,8 @@ class Setting:
     choices: tuple[str, ...] = ()
     each: Callable[[str], object] | None = None
     """Of a list of texts: reads one of them; raises ValueError."""
+    filled: bool = False
+    """Whether a text, or a list of texts, must hold something."""
     secret: bool = False
     """Whether a password may be in it: then no error shows it."""
 
@@ -43,10 +45,12 @@ class Setting:
         }[kind]  # fmt: skip
         if self.low is not None and self.high is not None:
             words += f" from {self.low} to {self.high}"
-        return words
+        return f"{words}, not empty" if self.filled else words
 
     def takes(self, value: object, kind: type) -> bool:
         """Say whether a value of the file is allowed."""
+        if self.filled and value in ("", [], [""]):
+            return False
         if kind is tuple:
             return isinstance(value, list | tuple) and all(map(self._takes_one, value))
         wanted = (int, float) if kind is float else (kind,)
@@ -80,10 +84,11 @@ def setting(
     high: float | None = None,
     choices: tuple[str, ...] = (),
     each: Callable[[str], object] | None = None,
+    filled: bool = False,
     secret: bool = False,
 ) -> T:
     """Declare a field of a section: a bool, int, float, text or tuple of texts, by its default."""
-    known = Setting(help_text, low, high, choices, each, secret)
+    known = Setting(help_text, low, high, choices, each, filled, secret)
     made: T = field(default=default, metadata={_SETTING: known})
     return made
 

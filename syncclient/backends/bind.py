@@ -49,10 +49,15 @@ class BindSettings:
     rndc: tuple[str, ...] = setting(
         ("rndc",),
         'How named is told, with options: ["rndc", "-c", "/etc/bind/rndc.conf"].',
+        filled=True,
     )
-    named_checkzone: str = setting("named-checkzone", "Program that checks a zone's file.")
+    named_checkzone: str = setting(
+        "named-checkzone", "Program that checks a zone's file.", filled=True
+    )
     named_checkconf: str = setting(
-        "named-checkconf", "Program that checks the list of zones, and many zones at once."
+        "named-checkconf",
+        "Program that checks the list of zones, and many zones at once.",
+        filled=True,
     )
     zone_options: str = setting(
         "",

@@ -57,8 +57,11 @@ class DnsmasqSettings:
     restart: tuple[str, ...] = setting(
         ("systemctl", "restart", "dnsmasq.service"),
         "Command that restarts dnsmasq; it fails if dnsmasq does not start.",
+        filled=True,
     )
-    dnsmasq: str = setting("dnsmasq", "The program, which also checks its configuration.")
+    dnsmasq: str = setting(
+        "dnsmasq", "The program, which also checks its configuration.", filled=True
+    )
     unsupported: str = setting(
         _REFUSE,
         'What happens to a zone with records that dnsmasq cannot be told: "refuse" leaves the '

@@ -51,8 +51,8 @@ class KnotSettings:
     control: str = setting(
         "/run/knot/knot.sock", "knotd's control socket; this user must be able to write to it."
     )
-    kzonecheck: str = setting("kzonecheck", "Program that checks a zone's file.")
-    knotc: str = setting("knotc", "Program that checks the list of zones.")
+    kzonecheck: str = setting("kzonecheck", "Program that checks a zone's file.", filled=True)
+    knotc: str = setting("knotc", "Program that checks the list of zones.", filled=True)
     template: str = setting("syncd", "What the template of these zones is called in knotd.")
     template_options: tuple[str, ...] = setting(
         (),

@@ -57,8 +57,9 @@ class NsdSettings:
     nsd_control: tuple[str, ...] = setting(
         ("nsd-control",),
         'How NSD is told if there is no socket, with options: ["nsd-control", "-s", "::1@8952"].',
+        filled=True,
     )
-    nsd_checkzone: str = setting("nsd-checkzone", "Program that checks a zone's file.")
+    nsd_checkzone: str = setting("nsd-checkzone", "Program that checks a zone's file.", filled=True)
     pattern: str = setting(
         "syncd", "Pattern in nsd.conf that the zones are added with; all zones of it are ours."
     )

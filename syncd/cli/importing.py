@@ -11,6 +11,7 @@ from syncd.cli.options import (
     open_store,
     store_option,
 )
+from syncd.errors import InvalidContent
 from syncd.output import ProgressBar, counted, print_table, say, warn
 from syncd.storeoption import warn_of_password
 
@@ -31,6 +32,17 @@ large_change_option = click.option(
 )
 
 
+def _checked_origin(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    from syncd.content.zone.reader import absolute_name
+
+    try:
+        return None if value is None else absolute_name(value, ".")
+    except InvalidContent as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.group("import")
 def import_() -> None:
     """Take in zones or files, in one commit: all of them or none."""
@@ -40,7 +52,11 @@ def import_() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @store_option
 @comment_option
-@click.option("--origin", help="Origin of relative names; else the file's name says it.")
+@click.option(
+    "--origin",
+    callback=_checked_origin,
+    help="Origin of relative names; else what the SOA record, or the file's name, says.",
+)
 @keep_going_option
 @click.option("--delete", "delete_others", is_flag=True, help="Zones that are not in PATHS go.")
 @large_change_option

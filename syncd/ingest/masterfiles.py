@@ -103,15 +103,18 @@ def read_master_file(
     half_of: HalfOf = nobody,
 ) -> ZoneText:
     """Read a file; relative names stand under `origin`, or else under what the file's name
-    suggests. `looked_for` is told of each file that it includes; what `half_of` names reads half.
+    suggests, if its SOA record says nothing else. `looked_for` is told of each file that it includes; what `half_of` names reads half.
 
     Raises InvalidContent, with path, line and reason.
     """
+
+    suggested = zone_of_file_name(os.path.basename(file.path))
     try:
         with open(file.path, "rb") as stream:
             return read_zone(
                 stream,
-                origin=origin or zone_of_file_name(os.path.basename(file.path)),
+                origin=origin or suggested,
+                suggested=origin is None,
                 path=file.path,
                 include=_includer(file.base, looked_for),
                 reopen=lambda: open(file.path, "rb"),

@@ -28,6 +28,7 @@ NOWHERE = "syncd://root@127.0.0.1:1"
         (("syncd", "nonsense"), 2, "No such command 'nonsense'"),
         (("syncd", "log", "--limit", "many"), 2, "'many' is not a valid integer range"),
         (("syncd", "import", "zones"), 2, "Missing argument"),
+        (("syncd", "import", "zones", "a.zone", "--origin", "a..b"), 2, "'--origin': the name"),
         (("syncd", "log", "--store", "sqlite:///{folder}/none.db"), 8, "there is no such file"),
         (("syncd", "log", "--store", "nonsense"), 8, "no database URL"),
         (("syncd", "init", "--store", "sqlite:///"), 8, "names no file; it is sqlite:///FILE"),

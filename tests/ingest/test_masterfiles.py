@@ -52,3 +52,31 @@ def test_a_file_that_has_changed_meanwhile_is_named_without_a_line(tmp_path: Pat
     with pytest.raises(InvalidContent) as caught:
         list(zone.parts())
     assert (caught.value.path, caught.value.line) == (str(path), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "owner", "zone", "server"),
+    [
+        ("db.example", "a.example.", "a.example.", "ns1.a.example."),
+        ("b.a.example.zone", "a.example.", "a.example.", "ns1.a.example."),
+        ("b.example.zone", "A.example.", "a.example.", "ns1.a.example."),
+        ("A.Example.zone", "@", "a.example.", "ns1.A.Example."),
+        ("db.example", "a.example", "a.example.example.", "ns1.example."),
+    ],
+)
+def test_relative_names_stand_under_the_zone_that_the_soa_record_names(
+    tmp_path: Path, name: str, owner: str, zone: str, server: str
+) -> None:
+    """Whatever the file's name suggests; unless that owner is relative itself."""
+    (tmp_path / name).write_text(HEAD.replace("@ SOA", f"{owner} SOA").replace("@ NS", " NS"))
+    [found] = find_master_files([tmp_path / name])
+    read = read_master_file(found)
+    assert read.name == zone
+    assert f" IN SOA {server} hm.{server[4:]} " in b"".join(read.parts()).decode()
+
+
+def test_a_stated_origin_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.zone").write_text(HEAD.replace("@", "a.example."))
+    [found] = find_master_files([tmp_path])
+    read = read_master_file(found, "example")
+    assert b" IN SOA ns1.example. hm.example. " in b"".join(read.parts())

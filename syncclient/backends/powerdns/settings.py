@@ -33,7 +33,7 @@ class PowerDnsSettings:
         "/var/run/pdns/pdns.controlsocket",
         "Socket that pdns_control uses: pdns.controlsocket in PowerDNS's socket-dir.",
     )
-    pdnsutil: str = setting("pdnsutil", "Program that checks zones.")
+    pdnsutil: str = setting("pdnsutil", "Program that checks zones.", filled=True)
     mark: str = setting(
         "syncd",
         "Word by which this agent knows the zones that are its own in the database (metadata "

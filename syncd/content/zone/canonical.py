@@ -68,7 +68,7 @@ def canonical_text(
         if inside.keys:
             yield _settled(inside.lines, warn)
     if outside:
-        warn(f"{outside} RRsets outside {zone} are left out: {example}")
+        warn(f"RRsets outside {zone} are left out, {outside} in all: {example}")
 
 
 def _settled(rrsets: list[Lines], warn: Warn) -> bytes:

@@ -102,6 +102,7 @@ def read_zone(
     stream: IO[bytes],
     *,
     origin: str,
+    suggested: bool = False,
     path: str | None = None,
     include: Include | None = None,
     reopen: Reopen | None = None,
@@ -113,11 +114,22 @@ def read_zone(
     """Read one zone from a master file.
 
     `origin` is what relative names stand under until $ORIGIN says otherwise, and where the SOA
-    record is looked for first. `path` is for messages. Without `include`, $INCLUDE is refused;
-    without `reopen`, records that cannot stand together are named with no line. `fast=False` takes
-    the slow path only; it, `ahead`, `window_bytes` and `run_rrsets` make no difference to the
-    result. Raises InvalidContent, with path, line and reason.
+    record is looked for first; where it is only `suggested`, and that record names another zone in
+    full, the file is read anew under that. `path` is for messages. Without `include`, $INCLUDE is
+    refused; without `reopen`, records that cannot stand together are named with no line, and
+    nothing is read anew. `fast=False` takes the slow path only; it, `ahead`, `window_bytes` and
+    `run_rrsets` make no difference to the result. Raises InvalidContent, with path, line and
+    reason.
     """
+
+    def read_anew(origin: str) -> ZoneText:
+        assert reopen is not None
+        with reopen() as again:
+            return read_zone(
+                again, origin=origin, path=path, include=include, reopen=reopen, fast=fast,
+                window_bytes=window_bytes, run_rrsets=run_rrsets,
+            )  # fmt: skip
+
     top = absolute_name(origin, ".")
     file = MasterFile(top, include, fast=fast, window_bytes=window_bytes, run_rrsets=run_rrsets)
     file.read(stream, path, ahead)
@@ -132,6 +144,10 @@ def read_zone(
 
     try:
         zone = _zone_name(file.state.apexes, top)
+        if suggested and reopen is not None and zone != top.lower():
+            del file, runs, rest  # they may be large
+            anew = read_anew(zone)
+            return anew if anew.name == zone else read_anew(top)  # its owner there is relative
         check_apex(zone, lambda key: _find(runs, rest, key))
     except Conflict as error:
         raise located(error) from None

@@ -315,5 +315,5 @@ def test_what_is_outside_of_the_zone_is_left_out_and_told() -> None:
         parts = canonical_text(packed, rest, "example.", set(), told.append)
         lines = b"".join(parts).splitlines(keepends=True)
         assert lines == [b"example. 1 IN A 1.1.1.1\n", b"a.example. 1 IN A 1.1.1.1\n"]
-    assert told[0] == "2 RRsets outside example. are left out: a. 1 IN A 1.1.1.1"
+    assert told[0] == "RRsets outside example. are left out, 2 in all: a. 1 IN A 1.1.1.1"
     assert all("outside example. are left out" in text for text in told)

@@ -50,6 +50,8 @@ def test_sources_are_in_the_order_of_the_file(tmp_path: Path) -> None:
         ("[bind]", "[files]\n[bind]", "[bind] and [files]"),
         ("[[source]]", "[source]", "is not TOML"),
         ("rndc =", "rndcc =", "[bind] rndcc: no such key"),
+        ('["rndc", "-p", "1953"]', "[]", "[bind] rndc = []: write a list of texts, not empty"),
+        ('["rndc", "-p", "1953"]', '[""]', '[bind] rndc = [""]: write a list of texts, not empty'),
         ('folder = "/var/lib/syncd/ns2"', "", "[agent] folder"),
         ('name = "ns2"', 'name = "no good"', "[agent] name"),
         ("syncd://agent@ns1.example.com", "syncd://ns1.example.com", "[source 1]"),
