@@ -237,8 +237,8 @@ class Repair:
         view = self._store.view()
         for head in heads:
             check = ContentCheck(head)
-            for body in view.bodies_in_order(split_digests(head.chunks or b"")):
-                check.add(decompress(body, MAX_CHUNK_BYTES))
+            for content in view.chunk_contents(split_digests(head.chunks or b"")):
+                check.add(content)
             check.finish()
 
     async def _fetch_chunks(self, kind: str, lines: list[list[bytes]]) -> None:

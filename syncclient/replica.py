@@ -27,8 +27,8 @@ from syncclient.repair import EVERY_TYPE, Repair
 from syncd.content.tokens import Proof, Token
 from syncd.errors import (
     ConnectionFailed,
+    ContentLost,
     ProtocolViolation,
-    StoreError,
     TokenLost,
     VerificationFailed,
     ViewGone,
@@ -127,7 +127,7 @@ class Replica:
             return await self._repair(types, damaged)
         try:
             return await self._delta(clock, types)
-        except (TokenLost, ViewGone, VerificationFailed, StoreError):
+        except (TokenLost, ViewGone, VerificationFailed, ContentLost):
             return await self._repair(types)
 
     # Bootstrap
@@ -265,7 +265,7 @@ class Replica:
                     advance=False,
                 )
                 await trio.to_thread.run_sync(publish)
-            except (VerificationFailed, ViewGone):
+            except (VerificationFailed, ViewGone, ContentLost):
                 await trio.to_thread.run_sync(repair.batch.discard)
                 if attempt == REPAIR_ATTEMPTS:
                     raise

@@ -7,7 +7,7 @@ from zlib import crc32
 
 from syncclient.filewriter import create_file, write_all
 from syncd.content.versions import Version
-from syncd.errors import StoreError
+from syncd.errors import ContentLost
 
 _WRITE_CHUNKS = 64
 """Chunks joined for one write: some 400 KiB."""
@@ -15,14 +15,14 @@ _READ_BYTES = 1 << 20
 
 
 def joined_content(version: Version, contents: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a zone's content in large pieces. Raises StoreError if it is not what it should be."""
+    """Yield a zone's content in large pieces. Raises ContentLost if it is not what it should be."""
     checksum = 0
     while parts := list(islice(contents, _WRITE_CHUNKS)):
         content = b"".join(parts)
         checksum = crc32(content, checksum)
         yield content
     if checksum != version.crc32:
-        raise StoreError(f"{version.name}: its CRC-32 is not that of its content; run fsck")
+        raise ContentLost(f"{version.name}: its CRC-32 is not that of its content; run fsck")
 
 
 def write_zone_file(

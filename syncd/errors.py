@@ -8,6 +8,7 @@ SyncError
     ViewGone  TlsRequired  InternalError
     InvalidContent        a file or zone that cannot be taken: says file, line, field, reason
   StoreError              the database cannot be used, or is not what it says
+    ContentLost           a chunk that is missing or damaged: `syncd fsck` says which
   FileFailed              a file or folder of this machine cannot be read or written
   RemoteError             the other side broke the protocol, or its data is not what it says
     ProtocolViolation  VerificationFailed  NotTrusted  TransferFailed
@@ -208,6 +209,10 @@ class StoreError(SyncError):
 
     code = Code.INTERNAL_ERROR
     exit_status = 8
+
+
+class ContentLost(StoreError):
+    """Content that the store should hold is missing, or is not what it was."""
 
 
 class FileFailed(SyncError):

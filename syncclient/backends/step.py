@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
 
-from syncd.content.compression import decompress
 from syncd.content.versions import Version
 from syncd.errors import ViewGone
-from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import View
+from syncd.store.view import stored_content
 
 TYPE = "zones"
 _PAGE = 500
@@ -209,8 +208,8 @@ class Step:
         olds = before.bodies([digest for one in differing for digest in one.gone])
         news = self.goal.bodies([digest for one in differing for digest in one.come])
         for one in differing:
-            gone = _lines(olds[digest] for digest in one.gone)
-            come = _lines(news[digest] for digest in one.come)
+            gone = _lines(stored_content(digest, olds[digest]) for digest in one.gone)
+            come = _lines(stored_content(digest, news[digest]) for digest in one.come)
             removed, added = _less(gone, set(come)), _less(come, set(gone))
             yield one.old.name, Difference(removed, added, one.old.digest)
 
@@ -224,10 +223,10 @@ class _Differing:
     come: list[bytes]
 
 
-def _lines(bodies: Iterable[bytes]) -> list[str]:
+def _lines(contents: Iterable[bytes]) -> list[str]:
     lines: list[str] = []
-    for body in bodies:
-        lines += decompress(body, MAX_CHUNK_BYTES).decode("ascii").splitlines()
+    for content in contents:
+        lines += content.decode("ascii").splitlines()
     return lines
 
 

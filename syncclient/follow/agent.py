@@ -95,6 +95,8 @@ class Agent:
                     log.warning("source_failed", source=access.address, reason=error)
                 except (StoreError, FileFailed) as error:  # until the database, or a descriptor
                     self._tell(error)  # to dial with, is there again
+                else:
+                    break
             await trio.sleep(self._source_waits.wait_s())
 
     async def _follow(self, access: Access) -> None:

@@ -102,8 +102,9 @@ def read_master_file(
     looked_for: LookedFor = lambda path, stream: None,
     half_of: HalfOf = nobody,
 ) -> ZoneText:
-    """Read a file; relative names stand under `origin`, or else under what the file's name
-    suggests, if its SOA record says nothing else. `looked_for` is told of each file that it includes; what `half_of` names reads half.
+    """Read a file; relative names stand under `origin`, or else under what its SOA record, or the
+    file's name, says. `looked_for` is told of each file that it includes; what `half_of` names
+    reads half.
 
     Raises InvalidContent, with path, line and reason.
     """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from syncd.content.compression import compress_against, decompress
+from syncd.content.compression import compress_against
 from syncd.content.messages import Element, Gone, Head
 from syncd.content.splices import Splice, SpliceShape, dictionary_range, diff_chunks
 from syncd.content.textdiff import diff_lines
@@ -12,9 +12,9 @@ from syncd.content.tokens import Token
 from syncd.content.versions import Version
 from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
-from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import Change, View
 from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
+from syncd.store.view import stored_content
 from syncd.types import data_type
 
 _LARGE_SPLICE = 512
@@ -96,11 +96,8 @@ def _inserted(
             continue
         for index, digest in enumerate(part, at):
             low, high = dictionary_range(len(dropped), len(splice.insert), index)
-            old = earlier.bodies(dropped[low:high])
-            dictionary = b"".join(
-                decompress(old[known], MAX_CHUNK_BYTES) for known in dropped[low:high]
-            )
-            yield compress_against(decompress(bodies[digest], MAX_CHUNK_BYTES), dictionary)
+            dictionary = b"".join(earlier.contents(dropped[low:high]))
+            yield compress_against(stored_content(digest, bodies[digest]), dictionary)
 
 
 def delta_lines(changes: Iterator[Change], since: Token, view: View) -> Iterator[str]:
@@ -134,7 +131,6 @@ def _splice_lines(
 
 
 def _lines(view: View, digests: list[bytes]) -> Iterator[str]:
-    bodies = view.bodies(digests)
-    for digest in digests:
-        text = decompress(bodies[digest], MAX_CHUNK_BYTES).decode("utf-8", "replace")
+    for content in view.chunk_contents(digests):
+        text = content.decode("utf-8", "replace")
         yield from text.removesuffix("\n").split("\n")

@@ -6,9 +6,7 @@ asks need not know what was.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from syncd.content.compression import decompress
-from syncd.protocol.limits import MAX_CHUNK_BYTES
-from syncd.store.view import View
+from syncd.store.view import View, stored_content
 
 HELD_OBJECTS = 200
 """Objects whose chunks are read together."""
@@ -24,7 +22,7 @@ class HeldBodies:
         self._held: dict[bytes, bytes] = {}
 
     def hold(self, digests: Iterable[bytes]) -> None:
-        """Read these and forget those before. Raises StoreError, ViewGone."""
+        """Read these and forget those before. Raises ContentLost, ViewGone."""
         wanted = list(dict.fromkeys(digests))
         self._held = self._view.bodies(wanted) if wanted else {}
 
@@ -39,5 +37,5 @@ class HeldBodies:
         """See View.chunk_contents."""
         held = self._held
         if all(digest in held for digest in digests):
-            return (decompress(held[digest], MAX_CHUNK_BYTES) for digest in digests)
+            return (stored_content(digest, held[digest]) for digest in digests)
         return self._view.chunk_contents(digests)

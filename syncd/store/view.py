@@ -30,7 +30,7 @@ from sqlalchemy import (
 from syncd.content.compression import decompress
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, add_marks, mark_number, object_mark
-from syncd.errors import NoSuchObject, StoreError, ViewGone
+from syncd.errors import ContentLost, NoSuchObject, VerificationFailed, ViewGone
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store.chunkcache import CACHED_CHUNKS, ChunkCache
 from syncd.store.clock import Clock, read_clock
@@ -224,14 +224,14 @@ class View:
         return Present(found[name], Content(self, found[name])) if found else None
 
     def bodies(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return chunks' compressed bodies by digest. Raises StoreError if one is missing."""
+        """Return chunks' compressed bodies by digest. Raises ContentLost if one is missing."""
         found: dict[bytes, bytes] = {}
         with self.reading() as connection:
             rows = select_listed(connection, BODIES, digests)
             found.update((digest, body) for digest, body in rows)
         for digest in digests:
             if digest not in found:
-                raise StoreError(f"chunk {digest.hex()} is missing; run `syncd fsck`")
+                raise ContentLost(f"chunk {digest.hex()} is missing; run `syncd fsck`")
         return found
 
     def stored(
@@ -270,7 +270,7 @@ class View:
         for present, bodies in self.stored(versions):
             own = present.chunk_digests()
             if len(own) <= _FEW_CHUNKS:
-                yield present, (decompress(body, MAX_CHUNK_BYTES) for body in bodies)
+                yield present, map(stored_content, own, bodies)
             else:
                 yield present, self.chunk_contents(own)
 
@@ -282,11 +282,10 @@ class View:
         """Yield the content of chunks of one object, in order; those of an object that has not
         many are kept for the next time.
 
-        Raises StoreError if one is missing, VerificationFailed if one is damaged.
+        Raises ContentLost if one is missing or damaged.
         """
         if len(digests) > CACHED_CHUNKS:
-            for body in self.bodies_in_order(digests):
-                yield decompress(body, MAX_CHUNK_BYTES)
+            yield from map(stored_content, digests, self.bodies_in_order(digests))
             return
         cache = self._cache
         kept = {d: content for d in digests if (content := cache.get(d)) is not None}
@@ -295,7 +294,7 @@ class View:
         for digest in digests:
             content = kept.get(digest)
             if content is None:
-                content = decompress(bodies[digest], MAX_CHUNK_BYTES)
+                content = stored_content(digest, bodies[digest])
                 cache.keep(digest, content)
             yield content
 
@@ -376,11 +375,19 @@ class Content:
         """Return the bytes of one chunk."""
         digest = self._digests[index]
         body = self._bodies.get(digest) or self._view.bodies([digest])[digest]
-        return decompress(body, MAX_CHUNK_BYTES)
+        return stored_content(digest, body)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes of all chunks, in order."""
         return self._view.content(self._version)
+
+
+def stored_content(digest: bytes, body: bytes) -> bytes:
+    """Return what a chunk's stored body holds. Raises ContentLost if it is damaged."""
+    try:
+        return decompress(body, MAX_CHUNK_BYTES)
+    except VerificationFailed as error:
+        raise ContentLost(f"chunk {digest.hex()}: {error}; run `syncd fsck`") from None
 
 
 def as_version(row: Any) -> Version:

@@ -14,7 +14,7 @@ from syncd.content.buckets import (
 from syncd.content.compression import compress
 from syncd.content.messages import Element, Gone, write_blocks
 from syncd.content.versions import DIGEST_BYTES
-from syncd.errors import IllegalValue, StoreError, ViewGone
+from syncd.errors import ContentLost, IllegalValue, StoreError, ViewGone
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
 from syncd.protocol.packing import pack
@@ -150,7 +150,7 @@ def _digest(text: str) -> bytes:
 def _asked(view: View, digests: list[bytes]) -> Iterator[bytes]:
     try:
         yield from view.bodies_in_order(digests)
-    except StoreError:  # asked for by digest, a chunk may well be gone, or never have been
+    except ContentLost:  # asked for by digest, a chunk may well be gone, or never have been
         raise ViewGone("not all of these chunks are held (any more); compare again") from None
 
 

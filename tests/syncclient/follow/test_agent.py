@@ -21,7 +21,7 @@ from syncd.content.fleet import ServerRow, ServerState, judge
 from syncd.errors import StoreError
 from syncd.store import Clock, Store
 from syncd.store.engine import WRITE
-from syncd.store.schema import tally
+from syncd.store.schema import chunk, tally
 from syncd.types import Role
 from tests.databases import on_every_engine
 from tests.running import PASSWORD, RunningDaemon, put
@@ -175,6 +175,52 @@ def test_an_agent_goes_to_the_next_source_and_comes_back_to_the_first(
 
         with RunningDaemon(source) as preferred, RunningDaemon(second) as other:
             trio.run(follow, preferred, other)
+
+
+def test_an_agent_that_goes_back_to_the_first_source_does_not_try_those_behind(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    with new_store(tmp_path, "second") as second, new_store(tmp_path, "third") as third:
+        for store in (second, third):
+            synchronise(source, store)
+
+        async def follow(*daemons: RunningDaemon) -> None:
+            preferred = daemons[0]
+            async with running(make_agent(tmp_path, replica, *daemons)):
+                await come(lambda: row(source) is not None)
+                await trio.to_thread.run_sync(preferred.stop)
+                await come(lambda: row(second) is not None)
+                put_zone(source, "a.example.", 3)
+                preferred.restart()
+                await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.3"})
+
+        with (
+            RunningDaemon(source) as first,
+            RunningDaemon(second) as other,
+            RunningDaemon(third) as last,
+        ):
+            trio.run(follow, first, other, last)
+        assert row(third) is None
+
+
+def test_an_agent_whose_own_store_is_damaged_says_so_and_stays(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    synchronise(source, replica, types="zones")
+    with replica.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(chunk.update().values(body=b"rotten"))
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon)):
+            await come(is_in(source, ServerState.FAILED))
+            found = row(source)
+            assert found is not None
+            assert "run `syncd fsck`" in found.reason
+            await trio.sleep(0.5)
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+        assert daemon.daemon._last_number == 1  # the source is not to blame
 
 
 def test_a_source_that_answers_and_is_of_no_use_is_left_alone_for_longer_each_time(
