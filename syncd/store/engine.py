@@ -60,6 +60,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
     Raises StoreError if there is none and `create` is False, or if it cannot be used.
     """
     parsed, shown = parse_url(url), shown_url(url)
+    new_file: str | None = None
     if parsed.get_backend_name() == "sqlite":
         if parsed.host or parsed.username:
             raise StoreError(
@@ -89,6 +90,8 @@ def open_engine(url: str, *, create: bool) -> Engine:
         _set_up_sqlite(engine)
         if Path(file).exists():
             watch_file(engine, file, shown)
+        else:
+            new_file = file
     else:
         try:
             engine = open_server(
@@ -118,6 +121,9 @@ def open_engine(url: str, *, create: bool) -> Engine:
     except SyncError:
         engine.dispose()
         raise
+    if new_file is not None:
+        engine.dispose()  # what made it does not know which file it is
+        watch_file(engine, new_file, shown)
     return engine
 
 

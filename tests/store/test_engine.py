@@ -148,3 +148,15 @@ def test_no_connection_stays_at_a_file_that_was_moved_away(tmp_path: Path) -> No
         store.clock()
         assert store.engine.pool.checkedin() == 1
         assert_sound(store)
+
+
+def test_what_made_a_store_does_not_go_on_in_a_file_that_was_moved_away(tmp_path: Path) -> None:
+    with Store.create(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        put(store, "a", b"x")
+        for file in list(tmp_path.iterdir()):
+            file.rename(file.with_name(f"moved-{file.name}"))
+        with pytest.raises(StoreError, match="there is no such file"):
+            store.clock()
+        for file in list(tmp_path.iterdir()):
+            file.rename(file.with_name(file.name.removeprefix("moved-")))
+        put(store, "b", b"x")
