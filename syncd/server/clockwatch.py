@@ -34,6 +34,7 @@ class ClockWatch:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._checking_users = trio.Lock()
         self._seen: Token | None = None
         self._users = 0
         self._readable = True
@@ -66,7 +67,8 @@ class ClockWatch:
             clock = await self._daemon.in_thread(self._daemon.store.clock)
             if freeze is not None:
                 await self._daemon.freezes.check(freeze, clock)
-            await self._check_users(clock.token)
+            async with self._checking_users:  # who comes second may count on what the first does
+                await self._check_users(clock.token)
             self._daemon.set_back(announced, clock.token)
             self._daemon.announce(clock.token)
         except SyncError as error:

@@ -37,6 +37,8 @@ from syncd.server.turns import Turns
 from syncd.store import Store
 
 _STORE_THREADS = 8
+_WRITERS = 4
+"""Of these, at most: whoever waits in one for a long write to end leaves the readers the rest."""
 _DRAIN_WAIT_S = 0.02
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ class Daemon:
         self._limiter = trio.CapacityLimiter(_STORE_THREADS)
         self.password_checks = trio.CapacityLimiter(self.limits.password_checks)
         """A guess is charged in its turn: of many who log in at once, none is taken for a thief."""
+        self.writing = trio.CapacityLimiter(_WRITERS)
         self.reporting = trio.CapacityLimiter(1)
         """Reports wait here for each other, and for a long write to end: not with a thread each."""
         self._last_number = 0

@@ -1,5 +1,6 @@
 """When the daemon looks at the store's clock."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,6 +10,8 @@ import trio.testing
 
 from syncd.errors import StoreError
 from syncd.server.clockwatch import GLANCE_S, WATCH_S, ClockWatch
+from syncd.store import Store
+from syncd.types import Role
 from tests.databases import on_every_engine
 
 pytestmark = on_every_engine
@@ -82,3 +85,38 @@ def test_a_fault_of_ours_is_logged_once_also_while_the_store_cannot_be_read(
     traces = [record.exc_info[1] for record in caplog.records if record.exc_info]
     assert traces == [fault, other]
     assert len(caplog.records) == 3
+
+
+def test_a_second_look_ends_no_sooner_than_the_first_has_taken_the_roles_away(
+    source_store: Store,
+) -> None:
+    alice = SimpleNamespace(
+        user="alice", role=Role.OPERATOR, logins=1, role_checked=True, holds_freeze=False,
+        number=1, peer="here",
+    )  # fmt: skip
+    alice.log_out = lambda: setattr(alice, "user", None)
+
+    async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+        await trio.sleep(1)
+        return function(*arguments)
+
+    async def run() -> None:
+        daemon = SimpleNamespace(
+            in_thread=in_thread,
+            store=source_store,
+            sessions={1: alice},
+            freezes=SimpleNamespace(held=None),
+            announced=None,
+            set_back=lambda *_: None,
+            announce=lambda *_: None,
+        )
+        watch = ClockWatch(cast(Any, daemon))
+        await watch.look()
+        source_store.remove("users", "alice", author="test")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch.look)
+            await trio.sleep(1.5)
+            await watch.look()
+            assert alice.user is None
+
+    trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,13 +1,16 @@
 """A user who is removed or gets another role loses the old one in open sessions too."""
 
 import time
+from threading import Event
 
 import pytest
 
 from syncd.store import Store
+from syncd.types import Prepared, Present
+from syncd.types.zones import ZONES
 from tests.conftest import StartDaemon
 from tests.databases import on_every_engine
-from tests.running import EPOCH, PASSWORD_HASH, FixedClock, put, wait_until
+from tests.running import EPOCH, EXAMPLE_COM, PASSWORD_HASH, FixedClock, put, wait_until
 from tests.server.conftest import Connect
 
 pytestmark = on_every_engine
@@ -56,6 +59,36 @@ def test_a_removed_users_body_is_not_committed(connect: Connect, source_store: S
     alice.send_bytes(b"ab")
     assert alice.line() == "520 put needs a login: USER name, PASS password"
     assert source_store.clock().seq == 8
+
+
+@pytest.mark.parametrize(
+    ("command", "body"), [("put|example.com|size=2", b"ab"), ("delete|example.com", b"")]
+)
+def test_what_waits_for_its_turn_is_not_written_once_its_user_is_removed(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, command: str, body: bytes
+) -> None:
+    goes_on, settle = Event(), ZONES.settle
+
+    def settle_slowly(prepared: Prepared, present: Present | None) -> Prepared | None:
+        assert goes_on.wait(10)
+        return settle(prepared, present)
+
+    monkeypatch.setattr(ZONES, "settle", settle_slowly)
+    first, alice, root = connect("root"), connect("alice"), connect("root")
+    first.ask(f"SYNC zones|put|example.com|size={len(EXAMPLE_COM)}")
+    first.send_bytes(EXAMPLE_COM.encode())
+    assert first.is_silent()
+    alice.send(f"SYNC zones|{command}")
+    if body:
+        assert alice.line().startswith("700 ")
+        alice.send_bytes(body)
+    assert alice.is_silent()
+    assert root.ask("SYNC users|delete|alice") == f"200 {EPOCH}:8"
+    goes_on.set()
+    assert first.line() == "200 unchanged"
+    assert (
+        alice.line() == f"520 {command.partition('|')[0]} needs a login: USER name, PASS password"
+    )
 
 
 def test_a_removed_watcher_hears_no_more_and_is_sent_away(

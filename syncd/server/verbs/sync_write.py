@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TypeVar
 
 from syncd.content.tokens import Token
-from syncd.errors import IllegalValue, NoSuchObject, NotSupported
+from syncd.errors import IllegalValue, NotSupported
 from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
@@ -17,6 +17,7 @@ from syncd.store.clock import check_writable
 from syncd.types import Prepared, Present
 
 Make = Callable[[Present | None], Prepared | None]
+T = TypeVar("T")
 
 _CONDITIONS = {
     "digest": "refuse unless the object is at this digest (8 hex digits or more)",
@@ -129,8 +130,7 @@ async def patch(session: Session, request: SyncRequest) -> None:
 
 def _patcher(request: SyncRequest, name: str, body: IO[bytes]) -> Make:
     def make(present: Present | None) -> Prepared | None:
-        if present is None:
-            raise NoSuchObject(f"{request.type.name} has no {name}")
+        assert present is not None  # there is a condition, which nothing that is not there meets
         body.seek(0)
         return request.type.settle(request.type.patch(present, body), present)
 
@@ -144,20 +144,31 @@ async def _commit(
     make: Make,
     conditions: dict[str, str | None],
 ) -> tuple[Token | None, list[str]]:
-    session.check_role(request.type.write_role, request.action.name)  # the body took its time
-
-    def write() -> tuple[Token | None, list[str]]:
+    def write(author: str) -> tuple[Token | None, list[str]]:
         return session.daemon.store.write(
             request.type.name,
             name,
             make,
-            author=session.user or "",
+            author=author,
             comment=request.options.get("comment", ""),
             **conditions,
         )
 
-    async with session.daemon.turns.of(request.type.name, name):
-        return await session.daemon.in_thread(write)
+    return await _in_turn(session, request, name, write)
+
+
+async def _in_turn(
+    session: Session, request: SyncRequest, name: str, write: Callable[[str], T]
+) -> T:
+    """Call `write` in a thread, with the author's name, when it is the session's turn at an object.
+
+    Raises NotLoggedIn, HigherAccessRequired if the user may not write any more: body and turn took
+    their time.
+    """
+    daemon = session.daemon
+    async with daemon.turns.of(request.type.name, name), daemon.writing:
+        session.check_role(request.type.write_role, request.action.name)
+        return await daemon.in_thread(write, session.user)
 
 
 @action(
@@ -171,15 +182,14 @@ async def delete(session: Session, request: SyncRequest) -> None:
     conditions = _conditions(request)
     with _writing(session):
 
-        def remove() -> Token | None:
+        def remove(author: str) -> Token | None:
             return session.daemon.store.remove(
                 request.type.name,
                 name,
-                author=session.user or "",
+                author=author,
                 comment=request.options.get("comment", ""),
                 **conditions,
             )
 
-        async with session.daemon.turns.of(request.type.name, name):
-            token = await session.daemon.in_thread(remove)
+        token = await _in_turn(session, request, name, remove)
         await _answer(session, request, name, token, [])

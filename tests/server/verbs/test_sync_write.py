@@ -8,6 +8,8 @@ import pytest
 from syncd.errors import MovedOn
 from syncd.store import Store
 from syncd.store.batch import Batch
+from syncd.store.clock import lock_clock
+from syncd.store.engine import WRITE
 from tests.conftest import StartDaemon
 from tests.databases import on_every_engine
 from tests.running import EPOCH, EXAMPLE_COM, PASSWORD_HASH, put
@@ -377,3 +379,25 @@ def test_what_stands_behind_a_hash_is_refused(connect: Connect, source_store: St
 
 def test_type_and_action_may_be_escaped(connect: Connect) -> None:
     assert connect("bob").listing("SYNC %7Aones|%6Cist") == ["example.com.", "example.net."]
+
+
+@pytest.mark.parametrize("command", ["put", "delete"])
+def test_writes_that_wait_for_a_long_one_leave_the_readers_their_threads(
+    connect: Connect, source_store: Store, command: str
+) -> None:
+    writers = [connect("root") for _ in range(12)]
+    bob = connect("bob")
+    if command == "delete":
+        for at in range(12):
+            put(source_store, "files", str(at), "x")
+    with source_store.engine.execution_options(**WRITE).begin() as long_write:
+        lock_clock(long_write)
+        for at, writer in enumerate(writers):
+            if command == "delete":
+                writer.send(f"SYNC files|delete|{at}")
+            else:
+                assert writer.ask(f"SYNC files|put|{at}|size=1").startswith("700 ")
+                writer.send_bytes(b"x")
+        assert writers[0].is_silent()
+        assert bob.listing("SYNC zones|list") == ["example.com.", "example.net."]
+    assert {writer.line()[:3] for writer in writers} == {"200"}
