@@ -120,7 +120,7 @@ class ClockWatch:
             role="none: the user is gone" if role is None else role.label,
         )
         if session.holds_freeze and (role is None or role < Role.REPLICA):
-            await self._daemon.freezes.release(session)
+            await self._daemon.freezes.release_at_end(session)
         if role is None:
             session.log_out()
         else:

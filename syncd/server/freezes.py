@@ -72,7 +72,6 @@ class Freezes:
             if writers:
                 raise Busy(f"still writing: {', '.join(writers)}; nothing is frozen")
             clock = await self._daemon.in_thread(self._daemon.store.freeze, holder, expire_s)
-            session.holds_freeze = True
             self.held = Freeze(session, holder)
             log.info("frozen", holder=holder, expire_s=expire_s, token=clock.token)
         finally:
@@ -108,13 +107,14 @@ class Freezes:
         ]
 
     async def release(self, session: Session, holder: str | None = None) -> bool:
-        """End a session's freeze, or for it that of `holder`; False if there is none (any more)."""
-        holder = holder or session.holder
-        if self.held is not None and self.held.holder == holder:
-            self.held.session.holds_freeze = False
-            self.held = None
+        """End a session's freeze, or for it that of `holder`; False if there is none (any more).
+
+        Raises what the store raises; then it is held as before.
+        """
+        holder, held = holder or session.holder, self.held
         released = await self._daemon.in_thread(self._daemon.store.release, holder)
-        session.holds_freeze = False
+        if held is not None and held.holder == holder and self.held is held:
+            self.held = None
         if released:
             log.info("released", by=session.holder)
             self._tell(self._others(session), f"release|{session.holder}")
@@ -127,7 +127,6 @@ class Freezes:
         if (clock.frozen_by == freeze.holder and left_s > 0) or self.held is not freeze:
             return
         self.held = None
-        freeze.session.holds_freeze = False
         log.info("freeze_ended", holder=freeze.holder)
         everybody = [other for other in self._daemon.sessions.values() if other.user is not None]
         self._tell(everybody, f"release|{freeze.holder}")

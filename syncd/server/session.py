@@ -80,13 +80,18 @@ class Session(Channel):
         """Users whom the client's certificate logs in."""
         self.wants_notices = False
         self.watched: frozenset[str] = frozenset()
-        self.holds_freeze = False
         self.writing = False
         self.quitting = False
         self._kept_frozen_at = 0.0
         self._scope = trio.CancelScope()
         self._notices = Notices()
         self.journal = Journal(self, daemon.slow_command_s)
+
+    @property
+    def holds_freeze(self) -> bool:
+        """Whether it froze the source, and as far as this daemon knows still does."""
+        held = self.daemon.freezes.held
+        return held is not None and held.session is self
 
     @property
     def holder(self) -> str:
@@ -294,7 +299,7 @@ class Session(Channel):
         if self.holds_freeze:
             self._kept_frozen_at = trio.current_time()
             store = self.daemon.store
-            self.holds_freeze = await self.daemon.in_thread(store.keep_frozen, self.holder)
+            await self.daemon.in_thread(store.keep_frozen, self.holder)
 
     async def _keep_frozen_at_times(self) -> None:
         if trio.current_time() - self._kept_frozen_at >= _KEEP_FROZEN_S:

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from syncd.errors import Frozen
+from syncd.errors import Frozen, StoreError
 from syncd.ingest.zones import find_master_files, import_zones
 from syncd.server.freezes import Freezes
 from syncd.server.session import Session
@@ -187,6 +187,25 @@ def test_the_freeze_ends_when_the_holder_is_silent_for_too_long(
     assert connect().log_in("bob") == "200 bob|reader"
     assert alice.ask("SYNC zones|delete|example.com") == f"200 {EPOCH}:8"
     assert ns2.ask("ESNG") == "512 the source is not frozen"
+
+
+def test_a_release_that_the_store_refuses_leaves_the_freeze_with_its_session(
+    connect: Connect, source_store: Store, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(holder: str | None) -> bool:
+        raise StoreError("disk full")
+
+    ns2 = connect("ns2")
+    ns2.ask("SNGL 0|60")
+    with monkeypatch.context() as failing:
+        failing.setattr(source_store, "release", fail)
+        assert ns2.ask("ESNG") == "510 disk full"
+    for _ in range(3):
+        clock.now += 40
+        assert ns2.ask("NOOP").startswith("200 ")
+    assert source_store.clock().freeze_left_s(source_store.now()) == 60
+    ns2.close()
+    wait_until(lambda: source_store.clock().frozen_by is None, 5)
 
 
 def test_a_session_that_was_released_does_not_end_the_next_holders_freeze(
