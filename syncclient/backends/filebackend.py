@@ -109,12 +109,16 @@ class ZoneFileBackend(Backend):
 
         What is in place already, unchanged, is not staged, and so not checked.
         """
-        staged = await trio.to_thread.run_sync(self.files.staged)
-        coming = [name for name in step.coming() if name in staged]
+        coming = await self.staged_of(step)
         known = [name for name in coming if step.changes[name].old is not None]
         new = [name for name in coming if step.changes[name].old is None]
         wanted = known + (new if len(new) <= _CHECKED_NEW_ZONES else [])
         await self.check_files(step, wanted)
+
+    async def staged_of(self, step: Step) -> list[str]:
+        """Return the zones of a step whose files are staged. Raises FileFailed."""
+        staged = await trio.to_thread.run_sync(self.files.staged)
+        return [name for name in step.coming() if name in staged]
 
     async def check_files(self, step: Step, zones: list[str]) -> None:
         """Check the staged files of some zones, one process each, as many at once as there are

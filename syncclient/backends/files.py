@@ -4,7 +4,7 @@ It is for whatever reads master files. As nothing is known of who reads them, no
 whether it answers: the two commands are all the proof there is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from syncclient.backends.contract import Capabilities, ServerSettings, register
 from syncclient.backends.filebackend import FileBackend, Loading
 from syncclient.backends.step import Stage, Step
 from syncclient.backends.tools import command_server
+from syncclient.newfolder import NewFolder
 from syncd.errors import ServerFailed
 from syncd.settings import setting
 
@@ -52,9 +53,13 @@ class Files(FileBackend):
     async def explain(self, zone: str) -> str:
         return "nobody is asked"
 
+    def new_folder(self) -> Callable[[], NewFolder] | None:
+        return None if self._settings.check else super().new_folder()
+
     async def check_zones(self, step: Step) -> None:
+        """Check all that is staged: of new zones, too, nobody else says whether they are right."""
         if self._settings.check:
-            await super().check_zones(step)
+            await self.check_files(step, await self.staged_of(step))
 
     def check_command(self, zone: str, file: Path) -> Sequence[str]:
         known: dict[str, Any] = {"{zone}": zone, "{file}": file}

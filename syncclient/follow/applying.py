@@ -72,7 +72,9 @@ class Applier:
             self._touched |= self.active.refused.keys()
 
     async def audit(self) -> None:
-        """Ask the server for every zone, and have those applied again that it answers wrongly."""
+        """Have what was refused tried again, and so what the server, which is asked for every zone,
+        answers wrongly."""
+        self.retry()
         active = self.active
         if active is None or self._confirmer is None or not self._backend.capabilities.serials:
             return
@@ -87,7 +89,6 @@ class Applier:
             log.warning("audit", wrong=len(wrong), for_example=min(wrong))
         self._touched |= wrong
         self._lost |= {zone for zone in wrong if zone in answered and answered[zone] is None}
-        self.retry()
 
     async def apply(self) -> Applied:
         """Bring the server to what the store holds. Raises ServerFailed and FileFailed, with all

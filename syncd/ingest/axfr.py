@@ -122,6 +122,8 @@ class _Connection:
             self._socket = socket.create_connection(
                 (transfer.host, transfer.port), min(SILENCE_S, timeout_s)
             )
+        except UnicodeError:  # of a label that is empty, or too long
+            raise ConnectionFailed(f"{self._where}: no name of a host") from None
         except OSError as error:
             raise ConnectionFailed(f"{self._where}: {error.strerror or error}") from None
         self._held = bytearray()

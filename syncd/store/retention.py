@@ -2,6 +2,7 @@
 floor."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
@@ -20,6 +21,9 @@ _SET_BACK_S = 24 * 3600
 
 _PASS_DIGESTS = 200_000
 """Digests held in memory at once: some 20 MiB."""
+
+_AS_IT_COMES = {"stream_results": True, "yield_per": 5000}
+"""Execution options of a query whose rows no driver is to hold all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +74,19 @@ def _sweep_chunks(connection: Connection) -> tuple[int, int]:
     """Remove the chunks that nothing refers to, a part of the digests at a time."""
     total = connection.execute(select(func.count()).select_from(chunk)).scalar_one()
     passes = min(256, 1 + total // _PASS_DIGESTS)
+    bounds = [256 * number // passes for number in range(1, passes)]
     removed = removed_bytes = 0
-    for number in range(passes):
-        held = {
-            digest: size
-            for digest, size in connection.execute(
-                select(chunk.c.digest, func.length(chunk.c.body))
-            )
-            if digest[0] % passes == number
-        }
+    for low, high in pairwise([None, *bounds, None]):
+        of_pass = select(chunk.c.digest, func.length(chunk.c.body))
+        if low is not None:
+            of_pass = of_pass.where(chunk.c.digest >= bytes([low]))
+        if high is not None:
+            of_pass = of_pass.where(chunk.c.digest < bytes([high]))
+        rows = connection.execute(of_pass, execution_options=_AS_IT_COMES)
+        held = {digest: size for digest, size in rows}  # noqa: C416 (dict() takes no rows)
         for table in (version, staged):
-            for (chunks,) in connection.execute(
-                select(table.c.chunks).where(table.c.chunks.is_not(None))
-            ):
+            referring = select(table.c.chunks).where(table.c.chunks.is_not(None))
+            for (chunks,) in connection.execute(referring, execution_options=_AS_IT_COMES):
                 for digest in split_digests(chunks):
                     held.pop(digest, None)
         delete_rows(connection, chunk, ("digest",), [(digest,) for digest in held])

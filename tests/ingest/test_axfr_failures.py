@@ -261,6 +261,12 @@ def signed(
 
 
 @on_every_engine
+@pytest.mark.parametrize("host", ["ns..example", f"{'x' * 64}.example"])
+def test_a_host_that_no_name_can_be_is_named(store: Store, host: str) -> None:
+    with pytest.raises(ConnectionFailed, match=f"{host}.*: no name of a host"):
+        import_transfers(store, [Transfer(ZONE, host, 53)], author="test")
+
+
 def test_messages_between_signed_ones_need_no_signature(store: Store) -> None:
     run(store, signed(sign=lambda number: number in (0, 99, 150), parts=151), KEY)
     assert store.clock().seq == 1

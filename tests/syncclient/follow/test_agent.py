@@ -89,13 +89,14 @@ def make_agent(
     store: Store,
     *daemons: RunningDaemon,
     command: tuple[str, ...] = (),
+    check: tuple[str, ...] = (),
     **settings: Any,
 ) -> Agent:
     folder = tmp_path / "agent"
     folder.mkdir(exist_ok=True)
     return Agent(
         store,
-        Files(FilesSettings(command=command), ServerSettings(tool_s=10.0), folder),
+        Files(FilesSettings(command, check), ServerSettings(tool_s=10.0), folder),
         name=NAME,
         sources=tuple(
             Access(Address.parse(daemon.address("agent")), ClientTls()) for daemon in daemons
@@ -317,6 +318,22 @@ def test_a_name_server_that_fails_is_reported_and_tried_again(
             broken.unlink()
             await come(is_in(source, ServerState.IN_SYNC))
             assert zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"}
+
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon)
+
+
+def test_a_zone_that_was_refused_is_tried_again_at_times(
+    tmp_path: Path, source: Store, replica: Store
+) -> None:
+    broken, check = without_power(tmp_path)
+
+    async def follow(daemon: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, daemon, check=check, audit_s=0.3)):
+            await come(lambda: bool((found := row(source)) and found.refused))
+            assert zone_files(tmp_path) == {}
+            broken.unlink()
+            await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"})
 
     with RunningDaemon(source) as daemon:
         trio.run(follow, daemon)
