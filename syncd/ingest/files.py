@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from syncd.errors import IllegalValue, InvalidContent
+from syncd.ingest.masterfiles import real_path
 from syncd.ingest.staging import Imported, Progress, check_share
 from syncd.store import Store
 from syncd.types.files import FILES
@@ -31,7 +32,7 @@ def import_files(
     """
     if not folder.is_dir():
         raise InvalidContent("there is no such folder", path=str(folder))
-    root = folder.resolve()
+    root = real_path(folder)
     result = Imported(None)
     with store.batch() as batch:
         view = store.view()
@@ -79,7 +80,7 @@ def _walk(folder: Path, root: Path) -> list[Path]:
                 raise InvalidContent("is a link to a folder", path=str(Path(parent) / name))
         for name in sorted(names):
             path = Path(parent) / name
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not real_path(path).is_relative_to(root):
                 raise InvalidContent("is a link that points out of the folder", path=str(path))
             if not path.is_file():
                 raise InvalidContent("is no regular file", path=str(path))

@@ -8,7 +8,8 @@ again when it changes. What other writers made of a zone stays until its file ch
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,18 +17,20 @@ from syncd.content.tokens import Token
 from syncd.errors import InvalidContent, LargeChangeRefused
 from syncd.ingest.foldermemory import FolderMemory
 from syncd.ingest.folderscan import (
+    NO_FILE,
     OWN_PARTS,
     FolderScan,
     KnownFile,
     Scan,
     Signature,
+    own_signature,
     signature_of,
-    signatures,
 )
 from syncd.ingest.staging import Staging, check_share
 from syncd.ingest.zones import MasterFile, prepare_file
+from syncd.output import counted
 from syncd.settings import setting
-from syncd.store import Store
+from syncd.store import Store, View
 from syncd.store.clock import check_writable
 from syncd.types.base import Prepared
 
@@ -57,7 +60,8 @@ class FolderSettings:
     )
     delete: bool = setting(
         False,
-        "Whether a zone goes when its file does; never more than 30 % of the zones at once.",
+        "Whether a zone goes when its file does; never more than 30 % of the zones at once (from "
+        "10 up), and never all that the folder has.",
     )
     author: str = setting("folder", "Author of the commits.")
     state_file: str = setting(
@@ -126,13 +130,20 @@ class WatchedFolder:
 
     def _take(self, scan: Scan, result: Look, check: Callable[[], None]) -> None:
         known = self._scan.known
-        sources = [
-            _WatchedFile(self._scan.folder, name, signature)
-            for name, signature in scan.settled.items()
-        ]
+        sources: list[_WatchedFile] = []
+        touched: dict[str, KnownFile] = {}
+        for name, signature in scan.settled.items():
+            source = _WatchedFile(
+                self._scan.folder, name, signature,
+                at_rest=self._scan.includes_of(name) if self._settings.settle_s else None,
+            )  # fmt: skip
+            if name in known and name not in self._scan.broken and source.holds(known[name]):
+                touched[name] = replace(known[name], signature=signature, kept=False)
+            else:
+                sources.append(source)
         with self._store.batch() as batch:
             staging = Staging(self._store, batch, keep_going=True, progress=lambda done: check())
-            standing = known.keys() - scan.settled.keys() - set(scan.gone)
+            standing = known.keys() - {source.name for source in sources} - set(scan.gone)
             staging.seen = {known[name].zone: self._path(name) for name in standing}
             staging.take(sources)
             unread = scan.unread + [
@@ -140,55 +151,74 @@ class WatchedFolder:
                 for source in sources
                 if source.name not in known and (source.failure or source.moving)
             ]
-            gone = self._delete(scan.gone, unread, staging, result)
+            done_with, kept = self._delete(scan.gone, unread, staging, result)
             done = staging.publish(self._settings.author, "")
         result.token, result.zones = done.token, done.objects
         result.changed, result.removed, result.warnings = done.changed, done.removed, done.warnings
         late = {
             error.path: str(error) for error in done.failed if isinstance(error, InvalidContent)
         }
-        self._remember(sources, gone, late, result)
+        self._remember(sources, touched | kept, done_with, late, result)
 
     def _delete(
         self, names: list[str], unread: list[str], staging: Staging, result: Look
-    ) -> list[str]:
-        """Take out the zones of files that are gone, if that is wanted; return those files.
+    ) -> tuple[list[str], dict[str, KnownFile]]:
+        """Take out the zones of files that are gone, if that is wanted; return those files of which
+        there is nothing more to be done, and those whose zones are kept from now on.
 
-        While a new file is `unread` none goes: it may be that of any of them, renamed.
+        While a new file is `unread` none goes: it may be that of any of them, renamed. What was not
+        let go once stays, however many zones there are later.
         """
         if not names or not self._settings.delete:
-            return names
+            return names, {}
         if unread:
             result.refused = (
                 f"{min(unread)} is not taken yet, and may hold the zone of a file that is gone; "
                 "if it is refused, mend it or take it away"
             )
-            return []
-        zones = [self._scan.known[name].zone for name in names]
+            return [], {}
+        known = self._scan.known
         view = self._store.view()
-        heads = view.find("zones", [zone for zone in zones if zone not in staging.seen])
-        try:
-            check_share(len(heads), view.totals(["zones"]).count)
-        except LargeChangeRefused:
+        heads = view.find("zones", [zone for name in names
+                                    if (zone := known[name].zone) not in staging.seen])  # fmt: skip
+        going = [name for name in names if not known[name].kept and known[name].zone in heads]
+        kept = [name for name in names if known[name].kept and known[name].zone in heads]
+        reason = self._reason_to_keep(going, view)
+        newly_kept = {} if reason is None else {n: replace(known[n], kept=True) for n in going}
+        kept += newly_kept
+        if kept:
             result.refused = (
-                f"{len(heads)} zones would go at once, as their files are gone; if that is right, "
-                "remove them by `syncd import zones FOLDER --delete`"
+                f"{counted(len(kept), 'zone')} would go, as their files are gone, "
+                f"{reason or 'and were kept before'}; if that is right, remove them by `syncd "
+                "import zones FOLDER --delete` or `syncclient delete`"
             )
-            return []
-        for head in heads.values():
-            staging.delete(head)
-        return names
+        for name in going:
+            if name not in newly_kept:
+                staging.delete(heads[known[name].zone])
+        return [name for name in names if name not in kept], newly_kept
+
+    def _reason_to_keep(self, going: list[str], view: View) -> str | None:
+        """Say why the zones of these files must not go, None if they may."""
+        if len(going) > 1 and len(going) == len(self._scan.known):
+            return "and no other is left in the folder"
+        try:
+            check_share(len(going), view.totals(["zones"]).count)
+        except LargeChangeRefused:
+            return "many at once"
+        return None
 
     def _remember(
         self,
         sources: list["_WatchedFile"],
-        gone: list[str],
+        touched: dict[str, KnownFile],
+        done_with: list[str],
         late: dict[str | None, str],
         result: Look,
     ) -> None:
-        taken: dict[str, KnownFile] = {}
+        taken = touched
         for source in sources:
             if source.moving:
+                self._scan.found[source.name] = source.includes
                 continue  # it is looked at again
             reason = source.failure or late.get(source.where)
             seen = source.seen()
@@ -199,13 +229,24 @@ class WatchedFolder:
             if self._scan.broken.pop(source.name, None) is not None:
                 result.mended.append(source.name)
             taken[source.name] = seen
+        taken |= self._given_up(taken)
         self._scan.take(taken)
-        for name in gone:
+        for name in done_with:
             del self._scan.known[name]
         try:
-            self._memory.add(self._store.clock().token, self._scan.known, taken, gone)
+            self._memory.add(self._store.clock().token, self._scan.known, taken, done_with)
         except OSError as error:
             result.unsaved = error
+
+    def _given_up(self, taken: dict[str, KnownFile]) -> dict[str, KnownFile]:
+        """Return files that there never were, for the zones that one has given up for another: so
+        these go as those of files that are gone."""
+        known = self._scan.known
+        return {
+            f"{name}/{known[name].zone}": KnownFile((), known[name].zone)
+            for name, one in taken.items()
+            if name in known and known[name].zone != one.zone
+        }
 
     def _path(self, name: str) -> str:
         return str(self._scan.folder / name)
@@ -214,10 +255,20 @@ class WatchedFolder:
 class _WatchedFile:
     """A file of the folder as a source."""
 
-    def __init__(self, folder: Path, name: str, signature: Signature) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        signature: Signature,
+        *,
+        at_rest: tuple[str, ...] | None = None,
+    ) -> None:
+        """`at_rest` are the files whose signatures stood still as well; None: none has to."""
+        self._at_rest = at_rest
         self._file = MasterFile(str(folder / name), folder)
         self._own = signature[:OWN_PARTS]
         self._included: dict[str, Signature] = {}
+        self._content = ""
         self.name, self.where = name, self._file.path
         self.size_bytes = self._own[1]
         self.zone = ""
@@ -225,33 +276,80 @@ class _WatchedFile:
         self.moving = False
         """Whether it changed while it was read."""
 
+    def holds(self, known: KnownFile) -> bool:
+        """Say whether the file, and what it includes, have the content that was taken before."""
+        if not known.content:
+            return False
+        content = _digest_of([self.where, *known.includes])
+        return self._check_still() and content == known.content
+
     def prepare(self) -> Prepared:
         """Read the file. Raises InvalidContent."""
+        if self._own == NO_FILE:
+            raise self._failed(_why_no_file(self.where))
         try:
             prepared = prepare_file(self._file, looked_for=self._note)
         except InvalidContent as error:
-            self._check_still()
+            self._check_at_rest()
             self.failure = str(error)
             raise
-        if not self._check_still():
+        self._content = _digest_of([self.where, *self._included])
+        if not self._check_at_rest():
             raise InvalidContent("changed while it was read", path=self.where)
         self.zone = prepared.name
         return prepared
 
+    def _failed(self, reason: str) -> InvalidContent:
+        error = InvalidContent(reason, path=self.where)
+        self.failure = str(error)
+        return error
+
+    @property
+    def includes(self) -> tuple[str, ...]:
+        """Paths of the files that it includes, and of those that it did not find."""
+        return tuple(self._included)
+
     def seen(self) -> KnownFile:
         """Return the file as it was read."""
         of_includes = (part for own in self._included.values() for part in own)
-        return KnownFile((*self._own, *of_includes), self.zone, tuple(self._included))
+        return KnownFile((*self._own, *of_includes), self.zone, self.includes, self._content)
 
     def _note(self, path: Path, stream: BinaryIO | None) -> None:
         """Note a file that is included, and one that is missing: it may still come."""
         self._included[str(path)] = (
-            signatures([str(path)]) if stream is None else signature_of(os.fstat(stream.fileno()))
+            NO_FILE if stream is None else signature_of(os.fstat(stream.fileno()))
         )
 
-    def _check_still(self) -> bool:
-        try:
-            self.moving = signature_of(os.stat(self.where)) != self._own
-        except OSError:
+    def _check_at_rest(self) -> bool:
+        """Say whether it stands still, and so does all that it turned out to include."""
+        if self._at_rest is not None and not self._included.keys() <= set(self._at_rest):
             self.moving = True
+            return False
+        return self._check_still()
+
+    def _check_still(self) -> bool:
+        self.moving = own_signature(self.where) != self._own
         return not self.moving
+
+
+def _why_no_file(path: str) -> str:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "is no regular file"
+
+
+def _digest_of(paths: list[str]) -> str:
+    """Return a digest over some files, and over which of them there are; empty if one cannot be
+    read."""
+    digest = sha256()
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                digest.update(file_digest(file, "sha256").digest())
+        except FileNotFoundError:
+            digest.update(b"none")
+        except OSError:
+            return ""
+    return digest.hexdigest()

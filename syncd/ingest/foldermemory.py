@@ -7,7 +7,7 @@ whole is passed over, and that file is read again.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from syncd.content.tokens import Token
@@ -41,13 +41,9 @@ class FolderMemory:
                         token = Token.parse(written)
                     case {"file": str(name), "gone": True}:
                         known.pop(name, None)
-                    case {
-                        "file": str(name), "seen": list(seen), "zone": str(zone),
-                        "includes": list(includes),
-                    }:  # fmt: skip
-                        signature = tuple(int(part) for part in seen)
-                        known[name] = KnownFile(signature, zone, tuple(map(str, includes)))
-            except (ValueError, TypeError, IllegalValue):
+                    case {"file": str(name), **fields}:
+                        known[name] = _known(fields)
+            except (ValueError, TypeError, OverflowError, IllegalValue):
                 continue
         if token is None or token.epoch != present.epoch or token.seq > present.seq:
             return {}
@@ -88,11 +84,24 @@ def _head(present: Token) -> str:
 
 
 def _line(name: str, known: KnownFile) -> str:
-    return json.dumps(
-        {
-            "file": name,
-            "seen": known.signature,
-            "zone": known.zone,
-            "includes": known.includes,
-        }
-    )
+    fields = {
+        "seen": known.signature, "zone": known.zone, "includes": known.includes,
+        "content": known.content, "kept": known.kept,
+    }  # fmt: skip
+    return json.dumps({"file": name, **fields})
+
+
+def _known(fields: Mapping[object, object]) -> KnownFile:
+    """Return what a line says of a file. Raises TypeError, ValueError, OverflowError if that is
+    nothing."""
+    match fields:
+        case {"seen": list(seen), "zone": str(zone), "includes": list(includes)}:
+            if "\0" not in "".join(includes):  # no path has it
+                return KnownFile(
+                    tuple(int(part) for part in seen),
+                    zone,
+                    tuple(includes),
+                    str(fields.get("content", "")),
+                    kept=fields.get("kept") is True,
+                )
+    raise ValueError(f"nothing is known by {fields}")

@@ -1,23 +1,25 @@
 """Which zone files of a folder are new, changed or gone, and have come to rest: looking at them
 only, without reading one.
 
-A file counts as written to its end once its time, size and inode stood still for a while; so what
-is half written is not taken, and what is moved into place is, a while later. A scan costs one look
-at each file.
+A file counts as written to its end once its times, size and inode stood still for a while, and
+those of what it includes; so what is half written is not taken, and what is moved into place is, a
+while later. A scan costs one look at each file.
 """
 
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 Signature = tuple[int, ...]
-"""Time of the last change in ns, size and inode of a file, then those of what it includes."""
+"""Times of the last changes in ns, size and inode of a file, then those of what it includes."""
 
 OWN_PARTS = 4
-_MISSING: Signature = (0, 0, 0, 0)
+NO_FILE: Signature = (0, 0, 0, 0)
+"""Of what is no regular file, and of a link that leads nowhere: reading it says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class KnownFile:
     zone: str
     includes: tuple[str, ...] = ()
     """Paths of the files that it includes, and of those that it did not find."""
+    content: str = ""
+    """Digest of it and of what it includes; empty if that is not known."""
+    kept: bool = False
+    """Whether its zone was to go with it, and was not let go."""
 
 
 @dataclass
@@ -38,8 +44,6 @@ class Scan:
     """Files that differ from what was taken, and stand still."""
     gone: list[str] = field(default_factory=list)
     """Files that were taken, and are gone for a while."""
-    waiting: int = 0
-    """Files that are not at rest yet."""
     unread: list[str] = field(default_factory=list)
     """New files of which nobody knows whose zone they hold: refused, or not at rest yet."""
 
@@ -47,6 +51,15 @@ class Scan:
 def signature_of(status: os.stat_result) -> Signature:
     """Return what a change of a file, or of who may read it, shows in."""
     return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
+
+
+def own_signature(path: str) -> Signature:
+    """Return the signature of a file; NO_FILE for what is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return NO_FILE
+    return signature_of(status) if stat.S_ISREG(status.st_mode) else NO_FILE
 
 
 class FolderScan:
@@ -57,6 +70,9 @@ class FolderScan:
         self.known: dict[str, KnownFile] = {}
         self.broken: dict[str, KnownFile] = {}
         """Not read again before they change; the name of the zone is empty if it is not known."""
+        self.found: dict[str, tuple[str, ...]] = {}
+        """What files include that were read, and not taken: it was not known that it has to stand
+        still."""
         self._matches = re.compile(fnmatch.translate(pattern)).match
         self._settle_s = settle_s
         self._waiting: dict[str, tuple[Signature | None, float]] = {}
@@ -75,10 +91,10 @@ class FolderScan:
         for name in self.known.keys() - present.keys():
             if self._has_settled(name, None, now_s, waiting):
                 found.gone.append(name)
-        for name in self.broken.keys() - present.keys():
-            del self.broken[name]
+        for read in (self.broken, self.found):
+            for name in read.keys() - present.keys():
+                del read[name]
         self._waiting = waiting
-        found.waiting = len(waiting) - len(found.settled) - len(found.gone)
         for name in self._heirs(found.gone):
             found.settled[name] = present[name]
         found.unread = [
@@ -102,6 +118,8 @@ class FolderScan:
             if name in self.known and self.known[name].zone != one.zone
         }
         self.known.update(files)
+        for name in files:
+            self.found.pop(name, None)
         for name, one in self.broken.items():
             if one.zone in given_up:
                 self.broken[name] = replace(one, signature=())
@@ -113,24 +131,21 @@ class FolderScan:
                 name = entry.name
                 if name.startswith(".") or self._matches(name) is None:
                     continue
-                try:
-                    if entry.is_file():
-                        own = signature_of(entry.stat())
-                        present[name] = own + self._of_includes(name)
-                except FileNotFoundError:
-                    continue  # it went meanwhile
+                if entry.is_file(follow_symlinks=False) or entry.is_symlink():
+                    present[name] = own_signature(entry.path) + signatures(self.includes_of(name))
         return present
 
-    def _of_includes(self, name: str) -> Signature:
+    def includes_of(self, name: str) -> tuple[str, ...]:
+        """Return what a file is known to include, and look for."""
         known = self.broken.get(name) or self.known.get(name)
-        return () if known is None or not known.includes else signatures(known.includes)
+        return self.found.get(name) or (() if known is None else known.includes)
 
     def _is_known(self, name: str, signature: Signature) -> bool:
         broken = self.broken.get(name)
         if broken is not None:
             return broken.signature == signature
         known = self.known.get(name)
-        return known is not None and known.signature == signature
+        return known is not None and known.signature == signature and not known.kept
 
     def _has_settled(
         self,
@@ -148,10 +163,4 @@ class FolderScan:
 
 def signatures(paths: Iterable[str]) -> Signature:
     """Return the signatures of some files, one after another."""
-    parts: list[int] = []
-    for path in paths:
-        try:
-            parts += signature_of(os.stat(path))
-        except OSError:
-            parts += _MISSING  # reading the file that includes it says what is wrong
-    return tuple(parts)
+    return tuple(part for path in paths for part in own_signature(path))

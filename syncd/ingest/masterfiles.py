@@ -5,6 +5,8 @@ Nothing outside the folder that was named is ever included.
 
 import fnmatch
 import os
+import re
+import stat
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from syncd.types.zones import ReadZone
 
 _ZONE_FILES = ("*.zone", "*.db", "*.hosts", "*.signed", "db.*")
 """What is taken for a master file in a folder."""
+_MATCHES = re.compile("|".join(map(fnmatch.translate, _ZONE_FILES))).match
 _DATABASE_MAGIC = b"SQLite format 3\0"
 
 
@@ -61,23 +64,65 @@ def find_master_files(paths: Sequence[Path]) -> list[MasterFile]:
 
 
 def _master_files_in(folder: Path) -> list[str]:
-    """Return the paths of the master files below a folder, in order."""
-    found = []
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in _ZONE_FILES):
-                path = os.path.join(parent, name)
-                if os.path.isfile(path) and not _is_database(path):
-                    found.append(path)
+    """Return the paths of the master files below a folder, in order; links are followed.
+
+    Also of those that cannot be read, so that whoever reads them says so: a zone that is not seen
+    would be taken for one that is gone. Raises InvalidContent for a folder that cannot be looked
+    at, a link behind which one may have been, and a pipe or device.
+    """
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+
+    def look(folder: str) -> None:
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                matches = _MATCHES(entry.name) is not None
+                if _is_folder(entry, matches):
+                    look(entry.path)
+                elif matches and not _is_database(entry.path):
+                    if not entry.is_file(follow_symlinks=False) and _is_special(entry.path):
+                        raise InvalidContent("is no regular file", path=entry.path)
+                    found.append(entry.path)
+
+    try:
+        look(str(folder))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidContent(reason, path=str(error.filename or folder)) from None
     return sorted(found)
+
+
+def _is_folder(entry: "os.DirEntry[str]", is_zone: bool) -> bool:
+    """Say whether an entry is a folder, or a link to one. Raises InvalidContent for a link that
+    leads nowhere, if it is not the file of a zone: it may have led to a folder with some."""
+    if not entry.is_symlink():
+        return entry.is_dir()
+    try:
+        return stat.S_ISDIR(os.stat(entry.path).st_mode)
+    except OSError:
+        if is_zone or entry.name.startswith("."):
+            return False
+        raise InvalidContent("is a link that leads nowhere", path=entry.path) from None
+
+
+def _is_special(path: str) -> bool:
+    """Say whether reading from a path may never come to an end: a pipe, a device."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _is_database(path: str) -> bool:
     """Say whether a file that is called like a zone's is a store, which may stand in the folder."""
     if not path.endswith(".db"):
         return False
-    with open(path, "rb") as file:
-        return file.read(len(_DATABASE_MAGIC)) == _DATABASE_MAGIC
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_DATABASE_MAGIC)) == _DATABASE_MAGIC
+    except OSError:
+        return False
 
 
 Read = Callable[[MasterFile], ReadZone]
@@ -125,6 +170,11 @@ def read_master_file(
         raise InvalidContent(error.strerror or str(error), path=file.path) from None
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without links; `Path.resolve` does not take one that goes round in circles."""
+    return Path(os.path.realpath(path))
+
+
 def _includer(
     base: Path, looked_for: LookedFor
 ) -> Callable[[str, str], AbstractContextManager[BinaryIO]]:
@@ -132,8 +182,8 @@ def _includer(
     `base`."""
 
     def include(file: str, seen_from: str) -> AbstractContextManager[BinaryIO]:
-        root = base.resolve()
-        targets = [(Path(seen_from).parent / file).resolve(), (base / file).resolve()]
+        root = real_path(base)
+        targets = [real_path(Path(seen_from).parent / file), real_path(base / file)]
         inside = [target for target in dict.fromkeys(targets) if target.is_relative_to(root)]
         for target in inside:
             if target.is_file():

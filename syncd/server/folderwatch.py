@@ -1,7 +1,8 @@
 """Brings a watched folder's zone files into the store while the daemon serves it.
 
 Looking and reading happen in a thread. While the store is frozen nothing is taken, and nothing is
-lost: the next look finds it. Whatever goes wrong is logged once, not at every look.
+lost: the next look finds it. Whatever goes wrong is logged once, not at every look, and ends
+nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ class FolderWatch:
     def __init__(self, daemon: Daemon, settings: FolderSettings) -> None:
         self._daemon, self._settings = daemon, settings
         self._folder = WatchedFolder(daemon.store, settings)
-        self._trouble: str | None = None
-        self._told: set[str] = set()
+        self._trouble: tuple[str, str] | None = None
+        """What keeps the folder from being taken, and why, as it was logged."""
+        self._told: dict[str, str] = {}
+        """By event, the reason that was logged and still holds."""
 
     async def run(self) -> None:
         """Look for ever."""
@@ -49,6 +52,11 @@ class FolderWatch:
         except (SyncError, OSError) as error:
             self._tell_trouble("folder_not_taken", error)
             return 0.0
+        except Exception as error:  # of whatever nobody has thought of, the log has the trace
+            if self._trouble != (type(error).__name__, str(error)):
+                log.exception("folder_not_taken", path=self._settings.path)
+            self._trouble = type(error).__name__, str(error)
+            return 0.0
         if self._trouble is not None:
             self._trouble = None
             log.info("folder_is_taken_again", path=self._settings.path)
@@ -58,10 +66,10 @@ class FolderWatch:
         return result.scan_s
 
     def _tell_trouble(self, event: str, error: Exception) -> None:
-        """Log what keeps the folder from being taken, once for each kind of it."""
-        if self._trouble != event:
+        """Log what keeps the folder from being taken, when it begins to."""
+        if self._trouble != (event, str(error)):
             log.warning(event, path=self._settings.path, reason=error)
-        self._trouble = event
+        self._trouble = event, str(error)
 
     def _tell(self, result: Look) -> None:
         for name, reason in result.failed.items():
@@ -80,7 +88,7 @@ class FolderWatch:
     def _tell_once(self, event: str, reason: object) -> None:
         """Log a reason when it begins to hold."""
         if reason is None:
-            self._told.discard(event)
-        elif event not in self._told:
-            self._told.add(event)
+            self._told.pop(event, None)
+        elif self._told.get(event) != str(reason):
+            self._told[event] = str(reason)
             log.warning(event, path=self._settings.path, reason=reason)

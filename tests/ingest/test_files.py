@@ -106,6 +106,10 @@ def broken_link(folder: Path) -> None:
     (folder / "bad").symlink_to("nowhere")
 
 
+def circle(folder: Path) -> None:
+    (folder / "bad").symlink_to("bad")
+
+
 def link_to_a_folder(folder: Path) -> None:
     (folder / "bad").symlink_to("etc")
 
@@ -126,7 +130,7 @@ def name_that_is_no_text(folder: Path) -> None:
     "make",
     [
         outside_link, absolute_link, link_over_a_sibling, link_of_a_link, broken_link,
-        link_to_a_folder, pipe, bad_name, name_that_is_no_text,
+        circle, link_to_a_folder, pipe, bad_name, name_that_is_no_text,
     ],
 )  # fmt: skip
 def test_what_cannot_be_kept_stops_everything_and_is_named(

@@ -1,6 +1,7 @@
 """What changes in the folder becomes one commit; what is broken leaves the zone as it was."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from syncd.errors import Frozen
 from syncd.ingest.folder import MEMORY, FolderSettings, Look, WatchedFolder
 from syncd.store import Store
 from tests.databases import on_every_engine
-from tests.running import put
+from tests.running import put, wait_until
 from tests.store.objects import content_of, new_store
 
 pytestmark = on_every_engine
@@ -85,7 +86,7 @@ def test_a_file_that_was_touched_only_makes_no_commit(
     path = write(folder, "a")
     watched.look()
     os.utime(path)
-    assert watched.look().zones == 1
+    assert watched.look().zones == 0
     assert store.clock().seq == 1
     no_look_reads(watched)
 
@@ -219,11 +220,125 @@ def test_a_folder_that_is_suddenly_empty_takes_no_zones_away(
     watched.look()
     for path in paths[:4]:
         path.unlink()
-    assert str(watched.look().refused).startswith("4 zones would go at once")
+    assert str(watched.look().refused).startswith("4 zones would go, as their files are gone, many")
     assert len(zones(store)) == 10
     write(folder, "z0")
-    assert watched.look().removed == 3
-    assert len(zones(store)) == 7
+    assert str(watched.look().refused).startswith("3 zones would go, as their files are gone, and")
+    assert len(zones(store)) == 10
+
+
+def test_what_was_kept_once_stays_however_many_zones_there_are_later(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    settings = replace(settings, delete=True)
+    watched = WatchedFolder(store, settings)
+    paths = [write(folder, f"z{number}") for number in range(12)]
+    watched.look()
+    away = folder / "away"
+    away.mkdir()
+    for path in paths[:5]:
+        path.rename(away / path.name)
+    assert watched.look().refused is not None
+    for number in range(20, 40):
+        write(folder, f"z{number}")
+    assert watched.look().removed == 0
+    restarted = WatchedFolder(store, settings)
+    assert restarted.look().removed == 0
+    paths[11].unlink()
+    assert restarted.look().removed == 1, "others go"
+    assert len(zones(store)) == 31
+    for path in paths[:5]:
+        (away / path.name).rename(path)
+    assert restarted.look().refused is None
+    paths[0].unlink()
+    assert restarted.look().removed == 1, "what has come back goes as any other"
+
+
+@pytest.mark.parametrize("way", ["emptied", "replaced"])
+def test_of_a_few_zones_not_all_go_at_once(
+    store: Store, folder: Path, settings: FolderSettings, way: str
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    paths = [write(folder, name) for name in ("a", "b", "c")]
+    watched.look()
+    if way == "emptied":
+        for path in paths:
+            path.unlink()
+    else:
+        folder.rename(folder.with_name("unmounted"))
+        folder.mkdir()
+    assert "no other is left in the folder" in str(watched.look().refused)
+    assert len(zones(store)) == 3
+
+
+def test_a_zone_goes_whose_file_holds_another_now(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    write(folder, "a")
+    write(folder, "b")
+    watched.look()
+    (folder / "a.zone").write_text("$ORIGIN new.\n" + GOOD.format(serial=1))
+    watched.look()
+    assert watched.look().removed == 1
+    assert zones(store) == {"b.": 1, "new.": 1}
+    no_look_reads(watched)
+
+
+def test_a_link_that_leads_nowhere_hinders_no_other_and_takes_no_zone_away(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, delete=True))
+    real = folder.with_name("real")
+    real.mkdir()
+    (folder / "a.zone").symlink_to(write(real, "a"))
+    write(folder, "b")
+    watched.look()
+    real.rename(folder.with_name("gone"))
+    (folder / "loop.zone").symlink_to("loop.zone")
+    (folder / "under.zone").symlink_to("b.zone/x")
+    (folder / "folder.zone").symlink_to("..")
+    write(folder, "b", 2)
+    look = watched.look()
+    assert look.failed.keys() == {"a.zone", "loop.zone", "under.zone", "folder.zone"}
+    assert "No such file" in look.failed["a.zone"]
+    assert zones(store) == {"a.": 1, "b.": 2}
+    no_look_reads(watched)
+
+
+def test_who_may_read_a_file_or_how_many_names_it_has_is_no_change_of_its_zone(
+    store: Store, folder: Path, watched: WatchedFolder
+) -> None:
+    write(folder, "a")
+    (folder / "common").write_text("www 300 IN A 192.0.2.80\n")
+    path = write(folder, "b", 1, "$INCLUDE common\n")
+    watched.look()
+    for name in ("a.", "b."):
+        put(store, "zones", name, GOOD.format(serial=9))
+    (folder / "a.zone").chmod(0o640)
+    (folder / "copy").hardlink_to(path)
+    watched.look()
+    assert zones(store) == {"a.": 9, "b.": 9}
+    (folder / "common").write_text("www 300 IN A 192.0.2.81\n")
+    watched.look()
+    assert zones(store) == {"a.": 9, "b.": 10}
+
+
+def test_what_a_new_file_includes_has_to_stand_still_too(
+    store: Store, folder: Path, settings: FolderSettings
+) -> None:
+    watched = WatchedFolder(store, replace(settings, settle_s=0.3))
+    common = folder / "common"
+    common.write_text("w0 300 IN A 192.0.2.80\n")
+    write(folder, "a", 1, "$INCLUDE common\n")
+    for number in range(1, 8):
+        watched.look()
+        time.sleep(0.1)
+        with common.open("a") as file:
+            file.write(f"w{number} 300 IN A 192.0.2.80\n")
+    assert zones(store) == {}
+    wait_until(lambda: watched.look().changed == 1, 5)
+    assert b"w7.a." in content_of(store.view(), "a.", "zones")
 
 
 def test_a_file_takes_over_the_zone_of_one_that_is_gone(

@@ -75,7 +75,7 @@ def test_other_files_hidden_ones_and_folders_are_passed_over(
     for name in ("a.txt", ".a.zone", "a.zone.part"):
         (tmp_path / name).write_text("1")
     (tmp_path / "d.zone").mkdir()
-    (tmp_path / "l.zone").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "p.zone")
     scan.scan(0.0)
     assert scan.scan(9.0) == Scan()
 
@@ -105,6 +105,8 @@ KNOWN = st.builds(
     st.lists(st.integers(0, 2**63), min_size=3, max_size=6).map(tuple),
     NAMES,
     st.lists(NAMES, max_size=2).map(tuple),
+    st.text("0123456789abcdef", max_size=8),
+    kept=st.booleans(),
 )
 STEPS = st.lists(st.tuples(st.dictionaries(NAMES, KNOWN, max_size=3), st.lists(NAMES, max_size=2)))
 
@@ -145,6 +147,22 @@ def test_files_that_change_for_ever_do_not_make_the_memory_grow_for_ever(tmp_pat
         assert memory.load(HERE) == known or number % 500
     assert memory.load(HERE) == known
     assert len(memory.path.read_text().splitlines()) < 1100
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"file":"x.zone","seen":[1e999,1,1,1],"zone":"z","includes":[]}',
+        '{"file":"x.zone","seen":[1,1,1,1],"zone":"z","includes":["a\\u0000b"]}',
+        '{"file":"x.zone","seen":["1x"],"zone":"z","includes":[]}',
+        '{"file":"x.zone","seen":[1,1,1,1],"zone":"z","includes":[5]}',
+        '{"file":"x.zone"}',
+        "[]",
+    ],
+)
+def test_a_line_that_says_nothing_is_passed_over(tmp_path: Path, line: str) -> None:
+    (tmp_path / "state").write_text(f'{line}\n{{"token":"{HERE}"}}\n')
+    assert FolderMemory(tmp_path / "state").load(HERE) == {}
 
 
 def test_a_torn_line_costs_no_more_than_itself(tmp_path: Path) -> None:

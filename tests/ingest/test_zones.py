@@ -1,5 +1,6 @@
 """Importing zones: all of them in one commit or none, and nothing from outside the folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,66 @@ def test_paths_that_hold_no_zones_are_refused(tmp_path: Path, folder: Path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidContent, match="no master files"):
         find_master_files([tmp_path / "empty"])
+
+
+def test_what_cannot_be_seen_is_not_taken_for_gone(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "deep").mkdir()
+    write(folder / "deep", "d")
+    run(store, folder)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InvalidContent, match="deep: Permission denied"):
+        run(store, folder, keep_going=True, delete_others=True)
+    assert "d.example." in names(store)
+
+
+@pytest.mark.parametrize("target", ["gone/d.example.zone", "d.example.zone", "a.example.zone/x"])
+def test_a_zone_file_that_is_a_link_and_leads_nowhere_fails(
+    store: Store, folder: Path, target: str
+) -> None:
+    write(folder, "d")
+    run(store, folder)
+    (folder / "d.example.zone").unlink()
+    (folder / "d.example.zone").symlink_to(target)
+    with pytest.raises(InvalidContent, match=r"d\.example\.zone: (No such|Too many|Not a)"):
+        run(store, folder, delete_others=True)
+    done = run(store, folder, keep_going=True, delete_others=True)
+    assert (len(done.failed), done.removed) == (1, 0)
+
+
+def test_a_link_to_a_folder_is_followed_once_and_one_that_leads_nowhere_refused(
+    store: Store, folder: Path
+) -> None:
+    (folder.parent / "other").mkdir()
+    write(folder.parent / "other", "d")
+    (folder / "linked").symlink_to("../other")
+    (folder / "round").symlink_to("..")
+    (folder / ".#lock").symlink_to("somebody@somewhere")
+    assert run(store, folder).objects == 4
+    (folder.parent / "other").rename(folder.parent / "away")
+    with pytest.raises(InvalidContent, match="linked: is a link that leads nowhere"):
+        find_master_files([folder])
+
+
+def test_a_pipe_is_refused(folder: Path) -> None:
+    os.mkfifo(folder / "p.zone")
+    with pytest.raises(InvalidContent, match=r"p\.zone: is no regular file"):
+        find_master_files([folder])
+
+
+def test_an_include_that_goes_round_in_circles_is_named(store: Store, folder: Path) -> None:
+    (folder / "loop").symlink_to("loop")
+    write(folder, "d", records="$INCLUDE loop")
+    with pytest.raises(InvalidContent, match=r"d\.example\.zone:4: .*loop: there is no such file"):
+        run(store, folder / "d.example.zone")
 
 
 def test_a_file_that_is_gone_by_the_time_it_is_read_is_named(store: Store, folder: Path) -> None:
