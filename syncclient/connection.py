@@ -6,9 +6,11 @@ resync in which nothing changed costs one round trip.
 
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from ssl import SSLError
 
 import trio
 
+from syncclient.tls import refused_certificate
 from syncd.errors import ConnectionFailed, ProtocolViolation, refusal
 from syncd.protocol import codes
 from syncd.protocol.connection import ClientConnection
@@ -22,6 +24,7 @@ from syncd.protocol.events import (
     ServerSaid,
 )
 from syncd.protocol.states import State
+from syncd.tls import alert_text
 
 _RECEIVE_BYTES = 256 * 1024
 _SEND_BYTES = 256 * 1024
@@ -207,8 +210,10 @@ class Connection:
         try:
             data = await self._stream.receive_some(_RECEIVE_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            alert = getattr(error.__cause__, "reason", None)  # TLS says why, a socket does not
-            why = f": {alert.lower().replace('_', ' ')}" if alert else ""
+            if (refused := refused_certificate(self._peer, error.__cause__)) is not None:
+                raise refused from None
+            is_tls = isinstance(error.__cause__, SSLError)  # which says why, a socket does not
+            why = f": {alert_text(error.__cause__)}" if is_tls else ""
             raise ConnectionFailed(f"{self._peer} broke the connection{why}") from None
         self._turned = False
         if data:

@@ -13,8 +13,8 @@ from pathlib import Path
 import trio
 
 from syncclient.address import Address, parse_pin
-from syncd.errors import ConfigError, ConnectionFailed, NotTrusted
-from syncd.secretfiles import refuse_shared
+from syncd.errors import ConfigError, ConnectionFailed, NotLoggedIn, NotTrusted, SyncError
+from syncd.tls import alert_text, load_own_certificate, no_ca_reason, send_alert
 
 _WRONG_NAME = {62, 64}
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
@@ -22,6 +22,17 @@ _UNKNOWN_CA = {2, 18, 19, 20, 21}
 """Its X509_V_ERR_ numbers for a chain that ends in no CA that is trusted."""
 _OUT_OF_TIME = {9, 10}
 """Its X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+
+
+_REFUSALS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has expired; renew it",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it is not valid yet, or not for a client",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it is not for a client",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it cannot be verified",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "it is revoked",
+    "TLSV1_ALERT_UNKNOWN_CA": "it is of none of the CAs that the server takes (--tls-client-ca)",
+}
+"""By the alert that OpenSSL names, what a server says of a client's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ async def encrypted(
     try:
         await secured.do_handshake()
     except trio.BrokenResourceError as error:
+        await send_alert(stream, secured)
         raise _failure(where, error.__cause__) from None
     if pin is not None:
         _check_pin(where, pin, secured.getpeercert(binary_form=True))
@@ -82,7 +94,7 @@ def _context(tls: ClientTls, pin: str | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:
-        raise ConfigError(f"--ca {tls.ca_file}: no CA to be read: {_reason(error)}") from None
+        raise ConfigError(f"--ca {tls.ca_file}: no CA to be read: {no_ca_reason(error)}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if pin is not None and tls.ca_file is None:
         context.check_hostname = False
@@ -91,24 +103,8 @@ def _context(tls: ClientTls, pin: str | None) -> ssl.SSLContext:
         if tls.key_file is not None:
             raise ConfigError("--key needs --cert, the certificate that it belongs to")
         return context
-    try:
-        context.load_cert_chain(tls.cert_file, tls.key_file, _no_passphrase)
-        refuse_shared(tls.key_file or tls.cert_file, "key", group_may_read=True)
-    except OSError as error:
-        raise ConfigError(
-            f"the certificate {tls.cert_file} cannot be used: {_reason(error)}"
-        ) from None
+    load_own_certificate(context, tls.cert_file, tls.key_file)
     return context
-
-
-def _no_passphrase() -> str:
-    raise ConfigError("the key of the certificate has a passphrase; give one without")
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"{error.reason or error}; is it PEM, and do certificate and key belong together?"
-    return error.strerror or str(error)
 
 
 def _check_pin(where: Address, pin: str, certificate: bytes | None) -> None:
@@ -120,10 +116,21 @@ def _check_pin(where: Address, pin: str, certificate: bytes | None) -> None:
         )
 
 
-def _failure(where: Address, cause: BaseException | None) -> NotTrusted | ConnectionFailed:
+def refused_certificate(server: str, cause: BaseException | None) -> NotLoggedIn | None:
+    """Return what it means that a server ended a connection, if that was for the client's
+    certificate: of TLS 1.3, that comes only when the handshake is over."""
+    if isinstance(cause, ssl.SSLError) and cause.reason in _REFUSALS:
+        why = _REFUSALS[cause.reason]
+        return NotLoggedIn(f"{server} does not take this client's certificate: {why}")
+    return None
+
+
+def _failure(where: Address, cause: BaseException | None) -> SyncError:
     server = f"{where.host}:{where.port}"
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NotTrusted(f"{server}: {cause.verify_message.rstrip('.')}; {_advice(where, cause)}")
+    if (refused := refused_certificate(server, cause)) is not None:
+        return refused
     reason = alert_text(cause)
     if reason == "wrong version number":
         advice = (
@@ -143,10 +150,3 @@ def _advice(where: Address, cause: ssl.SSLCertVerificationError) -> str:
     if cause.verify_code in _OUT_OF_TIME:
         return "renew it at the server, or set the clock of this machine right"
     return "nothing was sent"
-
-
-def alert_text(cause: BaseException | None) -> str:
-    """Return what TLS says about the end of a connection."""
-    if isinstance(cause, ssl.SSLError) and cause.reason and "EOF" not in cause.reason:
-        return cause.reason.lower().replace("_", " ")
-    return "the connection ended"

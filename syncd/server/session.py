@@ -8,6 +8,7 @@ the channel's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -140,7 +141,7 @@ class Session(Channel):
         self._stream = stream
         cipher, _, bits = stream.cipher()
         self.encryption = stream.version(), cipher, bits
-        self.vouched_names = vouched_names(stream.getpeercert() or {})
+        self.vouched_names = vouched_names(stream.getpeercert() or {}, time.time())
 
     async def aclose(self) -> None:
         """Close the connection; under TLS its end is told, unless that takes long.

@@ -6,7 +6,6 @@ TLS 1.2 or later only. A connection that asked for TLS never goes on without it.
 
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import MSG_PEEK
@@ -15,8 +14,8 @@ from typing import Any
 import trio
 
 from syncd.errors import ConfigError
-from syncd.secretfiles import refuse_shared
 from syncd.settings import setting
+from syncd.tls import alert_text, load_own_certificate, no_ca_reason, send_alert
 
 DEFAULT_TLS_PORT = 5041
 """Port on which TLS begins with the first byte (`syncds://`)."""
@@ -58,6 +57,8 @@ class TlsSettings:
         host, colon, port = self.listen.rpartition(":")
         if not colon or self.listen.endswith("]"):
             host, port = self.listen, str(DEFAULT_TLS_PORT)
+        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+            raise ConfigError(f"--tls-listen {self.listen}: write [ADDRESS]:PORT, or [ADDRESS]")
         host = host.removeprefix("[").removesuffix("]")
         if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
             raise ConfigError(f"--tls-listen {self.listen}: write HOST:PORT, or HOST alone")
@@ -93,17 +94,9 @@ class ServerTls:
             try:
                 await secured.do_handshake()
             except trio.BrokenResourceError:
-                await _send_alert(stream, secured)
+                await send_alert(stream, secured)
                 raise
         return secured
-
-
-async def _send_alert(stream: trio.abc.Stream, secured: "trio.SSLStream[trio.abc.Stream]") -> None:
-    """Tell the client why: OpenSSL has written the alert, but trio leaves it unsent."""
-    unsent: ssl.MemoryBIO | None = getattr(secured, "_outgoing", None)
-    if unsent is not None and (alert := unsent.read()):
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await stream.send_all(alert)
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext | None:
@@ -119,33 +112,18 @@ def _context(settings: TlsSettings) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.cert_file, settings.key_file or None, _no_passphrase)
-        refuse_shared(Path(settings.key_file or settings.cert_file), "key", group_may_read=True)
-    except OSError as error:  # an ssl.SSLError as well
-        key = f" with the key {settings.key_file}" if settings.key_file else ""
-        raise ConfigError(
-            f"the certificate {settings.cert_file}{key} cannot be used: {_reason(error)}"
-        ) from None
+    load_own_certificate(
+        context, Path(settings.cert_file), Path(settings.key_file) if settings.key_file else None
+    )
     if settings.client_ca_file:
         try:
             context.load_verify_locations(settings.client_ca_file)
         except OSError as error:
             raise ConfigError(
-                f"the client CA {settings.client_ca_file} cannot be used: {_reason(error)}"
+                f"the client CA {settings.client_ca_file} cannot be used: {no_ca_reason(error)}"
             ) from None
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
-
-
-def _no_passphrase() -> str:
-    raise ConfigError("the key of --tls-key has a passphrase; a server needs one without")
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"{error.reason or error}; is it PEM, and do certificate and key belong together?"
-    return error.strerror or str(error)
 
 
 async def begins_with_tls(stream: trio.SocketStream, wait_s: float) -> bool:
@@ -168,17 +146,18 @@ def failure_text(error: BaseException, handshake_s: float) -> str:
     cause = error.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the client's certificate: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError) and cause.reason and "EOF" not in cause.reason:
-        return cause.reason.lower().replace("_", " ")
-    return "the connection ended"
+    return alert_text(cause)
 
 
-def vouched_names(certificate: Mapping[str, Any]) -> frozenset[str]:
-    """Return the user names in a verified certificate, in lower case.
+def vouched_names(certificate: Mapping[str, Any], now_s: float) -> frozenset[str]:
+    """Return the user names in a verified certificate, in lower case; none if it is out of date.
 
     `certificate` is as SSLObject.getpeercert gives it: {} for none. They are the DNS names and mail
-    addresses of its subjectAltName, and the common names of its subject.
+    addresses of its subjectAltName, and the common names of its subject. A session that TLS resumes
+    was verified when it began; since then, its certificate may have run out.
     """
+    if not certificate or now_s > ssl.cert_time_to_seconds(certificate["notAfter"]):
+        return frozenset()
     names = {
         value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "email")
     }

@@ -216,15 +216,44 @@ def test_without_a_client_ca_no_certificate_logs_in(
 
 
 def test_names_are_those_of_a_verified_certificate_only() -> None:
-    assert vouched_names({}) == frozenset()
+    assert vouched_names({}, 0) == frozenset()
     certificate = {
+        "notAfter": "Jan  5 09:34:43 2018 GMT",
         "subject": ((("organizationName", "mallory"),), (("commonName", "Alice"),)),
         "subjectAltName": (
             ("DNS", "NS1.example.com"), ("email", "bob@example.com"), ("URI", "root"),
             ("IP Address", "192.0.2.1"),
         ),
     }  # fmt: skip
-    assert vouched_names(certificate) == {"alice", "ns1.example.com", "bob@example.com"}
+    until = ssl.cert_time_to_seconds("Jan  5 09:34:43 2018 GMT")
+    assert vouched_names(certificate, until) == {"alice", "ns1.example.com", "bob@example.com"}
+    assert vouched_names(certificate, until + 1) == frozenset()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_that_is_resumed_does_not_outlive_its_certificate(
+    dial: Callable[[], LineClient],
+    certificates: Certificates,
+    version: ssl.TLSVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As OpenSSL does not look at it again."""
+    context = certificates.context(certificates.issue("alice", common_name="alice"))
+    context.maximum_version = version
+
+    def log_in(resumed: ssl.SSLSession | None) -> tuple[str, ssl.SSLSession | None]:
+        client = dial()
+        client.socket = context.wrap_socket(
+            client.socket, server_hostname="localhost", session=resumed
+        )
+        assert client.line() == "200 syncd ready"
+        assert client.socket.session_reused is (resumed is not None)
+        return client.ask("USER alice"), client.socket.session
+
+    assert (said := log_in(None))[0] == "200 alice|operator"
+    assert (said := log_in(said[1]))[0] == "200 alice|operator"
+    monkeypatch.setattr(ssl, "cert_time_to_seconds", lambda text: 0)
+    assert log_in(said[1])[0] == "300 alice"
 
 
 # Settings
@@ -238,13 +267,17 @@ def test_names_are_those_of_a_verified_certificate_only() -> None:
         ({"client_ca_file": "x"}, "--tls-client-ca needs --tls-cert"),
         ({"cert_file": "{folder}/none"}, "none cannot be used: No such file"),
         ({"cert_file": "{folder}/text"}, "text cannot be used: .*PEM"),
-        ({"cert_file": "{ca}"}, "cannot be used: .*do certificate and key belong together"),
-        ({"cert_file": "{server}", "key_file": "{other}"}, "with the key .*KEY_VALUES_MISMATCH"),
+        ({"cert_file": "{ca}"}, "cannot be used: there is no certificate and key in PEM"),
+        (
+            {"cert_file": "{server}", "key_file": "{other}"},
+            "the key belongs to another certificate",
+        ),
         ({"cert_file": "{server}", "client_ca_file": "{folder}/none"}, "client CA .*No such file"),
         ({"cert_file": "{server}", "client_ca_file": "{folder}/text"}, "client CA .*PEM"),
         ({"cert_file": "{server}", "listen": "ns1:port"}, "write HOST:PORT, or HOST alone"),
         ({"cert_file": "{server}", "listen": ":5041"}, "write HOST:PORT, or HOST alone"),
         ({"cert_file": "{server}", "listen": "ns1:65536"}, "write HOST:PORT, or HOST alone"),
+        ({"cert_file": "{server}", "listen": "::1"}, r"write \[ADDRESS\]:PORT"),
     ],
 )
 def test_settings_that_cannot_be_used_say_which(

@@ -16,6 +16,7 @@ from syncd.errors import (
     ConfigError,
     ConnectionFailed,
     IllegalValue,
+    NotLoggedIn,
     NotSupported,
     NotTrusted,
     PasswordRequired,
@@ -24,9 +25,9 @@ from syncd.errors import (
     TlsRequired,
 )
 from syncd.server.session import Session
-from tests.certificates import Certificates, pin_of
+from tests.certificates import LONG_AGO, Certificates, pin_of
 from tests.conftest import StartDaemon
-from tests.running import PASSWORD, RunningDaemon
+from tests.running import PASSWORD, RunningDaemon, logged, wait_until
 from tests.syncclient.link import in_trio
 
 NO_PIN = f"sha256:{'0' * 64}"
@@ -381,12 +382,34 @@ def test_a_certificate_of_another_user_needs_the_password(
         session(daemon.tls_address("alice"), tls, password="guess")
 
 
-def test_a_certificate_that_the_server_does_not_trust_is_named_as_the_reason(
-    daemon: RunningDaemon, certificates: Certificates
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ca": trustme.CA()}, "it is of none of the CAs that the server takes"),
+        ({"not_after": LONG_AGO}, "it has expired; renew it"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["syncd", "syncds"])
+def test_a_certificate_that_the_server_does_not_take_is_named_as_the_reason(
+    daemon: RunningDaemon,
+    certificates: Certificates,
+    options: dict[str, Any],
+    says: str,
+    scheme: str,
 ) -> None:
-    forged = certificates.issue("forged", common_name="alice", ca=trustme.CA())
-    with pytest.raises(ConnectionFailed, match="unknown ca"):
-        session(daemon.tls_address("alice"), certificates.trusting(cert_file=forged))
+    refused = certificates.issue("refused", common_name="alice", **options)
+    address = daemon.address("alice") if scheme == "syncd" else daemon.tls_address("alice")
+    with pytest.raises(NotLoggedIn, match=f"does not take this client's certificate: {says}"):
+        session(address, certificates.trusting(cert_file=refused))
+
+
+def test_a_server_is_told_why_its_certificate_is_not_taken(
+    start_daemon: StartDaemon, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    daemon = start_daemon(tls=certificates.settings(certificates.expired))
+    with caplog.at_level("INFO"), pytest.raises(NotTrusted):
+        session(daemon.tls_address("alice"), certificates.trusting())
+    wait_until(lambda: "alert certificate expired" in logged(caplog))
 
 
 # Settings
