@@ -31,6 +31,8 @@ _SEND_BYTES = 256 * 1024
 SILENCE_S = 300.0
 """How long a server may say nothing while an answer is due, or take nothing of what is sent: much
 longer than it ever thinks about an answer."""
+GREETING_S = 30.0
+"""How long it may say nothing at all: a greeting takes no thought."""
 LEAST_BYTES_A_S = 1024
 """What it must send or take from then on: one that goes on byte by byte is not waited for, nor one
 that goes on line by line, for its answer would never end."""
@@ -193,13 +195,14 @@ class Connection:
     async def _receive_answer(self) -> None:
         """Take what comes next of the answer that is due."""
         began = trio.current_time()
+        patience_s = self.patience_s if self.bytes_down else min(GREETING_S, self.patience_s)
         try:
-            with trio.fail_at(began + self.patience_s - self._late_s):
+            with trio.fail_at(began + patience_s - self._late_s):
                 received = await self._receive()
         except trio.TooSlowError:
             raise ConnectionFailed(
                 f"{self._peer} does not answer: nothing, or hardly anything, has come for "
-                f"{self.patience_s:.0f} s"
+                f"{patience_s:.0f} s"
             ) from None
         late_s = self._late_s + trio.current_time() - began - received / LEAST_BYTES_A_S
         self._late_s = max(0.0, late_s)

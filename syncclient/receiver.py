@@ -194,6 +194,8 @@ class DeltaReceiver:
         """Chunks of the old content that the splices so far have kept or dropped."""
         self._splices: list[Splice] = []
         self._inserted: list[bytes] = []
+        self._last = ("", "")
+        self._names_gone: set[tuple[str, str]] = set()
         self.gone: dict[str, int] = {}
         self.replaced: dict[str, int] = {}
         self.added = 0
@@ -240,6 +242,8 @@ class DeltaReceiver:
                 self._begin(element, olds.get((element.type, element.name)))
             elif isinstance(element, Gone):
                 data_type(element.type)
+                self._check_once(element)
+                self._names_gone.add((element.type, element.name))
                 self.gone[element.type] = self.gone.get(element.type, 0) + 1
                 self.batch.add_gone(element.type, element.name)
             else:
@@ -264,9 +268,18 @@ class DeltaReceiver:
             found |= {(kind, name): old for name, old in self.view.find(kind, names).items()}
         return found
 
+    def _check_once(self, element: Gone | Head) -> None:
+        """Raise ProtocolViolation for an object that comes twice."""
+        if (element.type, element.name) in self._names_gone:
+            raise ProtocolViolation(f"{element.type} {element.name} comes twice")
+
     def _begin(self, head: Head, old: Version | None) -> None:
         if self._head is not None:
             raise ProtocolViolation(f"{head.name} begins before {self._head.name} ended")
+        if (head.type, head.name) <= self._last:
+            raise ProtocolViolation(f"{head.type} {head.name} comes out of its order, or twice")
+        self._last = (head.type, head.name)
+        self._check_once(head)
         if head.splices is None:
             raise ProtocolViolation(f"{head.name} does not come as a change")
         if old is None:

@@ -5,7 +5,7 @@ Sums of buckets, then the objects of the buckets that differ, then chunk lists, 
 that are missing: four round trips after the refused delta, bytes in proportion to the difference.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 import trio
@@ -39,9 +39,8 @@ from syncd.protocol.limits import MAX_CHUNK_BYTES, MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
 from syncd.store import Damaged, Store, View
 from syncd.store.batch import missing_chunks
-from syncd.types import data_type
+from syncd.types import EVERY_TYPE, data_type
 
-EVERY_TYPE = "*"
 """Stands for all types that the login may read."""
 
 _INLINE_BYTES = 4096
@@ -95,9 +94,9 @@ class Repair:
         theirs = await self._ask_lists(bits, buckets, proof) if buckets else {}
         wanted = {key for key, mark in theirs.items() if self._ours.get(key) != mark}
         gone = self._ours.keys() - theirs.keys()
-        for kind, name in gone:
+        for kind, _ in gone:
             self.gone[kind] = self.gone.get(kind, 0) + 1
-            self.batch.add_gone(kind, name)
+        await trio.to_thread.run_sync(self._stage_gone, gone)
         await self._refuse_hidden_types(view)
         for key in wanted:
             if key in self._ours:
@@ -107,6 +106,10 @@ class Repair:
         self.changed = len(wanted)
         await self._fetch(sorted(wanted), proof)
         return proof
+
+    def _stage_gone(self, gone: Collection[Key]) -> None:
+        for kind, name in gone:
+            self.batch.add_gone(kind, name)
 
     async def _refuse_hidden_types(self, view: View) -> None:
         """Raise HigherAccessRequired if a type is gone because the login may not read it any more.

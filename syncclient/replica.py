@@ -9,7 +9,8 @@ result does not add up
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -23,7 +24,7 @@ from syncclient.folderstate import FolderState
 from syncclient.guards import check_replica, check_share
 from syncclient.newfolder import NewFolder
 from syncclient.receiver import BootstrapReceiver, DeltaReceiver
-from syncclient.repair import EVERY_TYPE, Repair
+from syncclient.repair import Repair
 from syncd.content.tokens import Proof, Token
 from syncd.errors import (
     ConnectionFailed,
@@ -35,6 +36,7 @@ from syncd.errors import (
 )
 from syncd.protocol.events import Reply
 from syncd.store import Clock, Damaged, ReplicaBatch, Store, Totals
+from syncd.types import EVERY_TYPE
 
 REPAIR_ATTEMPTS = 3
 
@@ -50,6 +52,21 @@ class Path(Enum):
     RESUMED = "bootstrap, resumed"
     DELTA = "delta"
     REPAIR = "repair"
+
+
+@asynccontextmanager
+async def synchronising(store: Store) -> AsyncIterator[None]:
+    """Hold the store's lock of synchronisations: a database may take its time for that.
+
+    Raises Busy if another process has it, FileFailed, StoreError.
+    """
+    lock = store.synchronising()
+    await trio.to_thread.run_sync(lock.__enter__)
+    try:
+        yield
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(lock.__exit__, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +107,7 @@ class Replica:
         self._store = store
         self._client = client
         self._source = source
-        self._asked_types = types
+        self._asked_types = types and ",".join(dict.fromkeys(types.split(",")))
         self._allow_large_change = allow_large_change
         self._verify = verify
         self._new_folder = new_folder
@@ -190,7 +207,8 @@ class Replica:
                 await trio.to_thread.run_sync(self._put_in_place, zones)
         except BaseException:
             if zones is not None:
-                zones.discard()
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(zones.discard)
             raise
         return _outcome(path, proof, changed=receiver.received)
 

@@ -53,11 +53,13 @@ def bootstrap(freeze: bool, wait: int, expire: int, **options: Any) -> None:
 )
 def resync(watch: bool, verify: bool, **options: Any) -> None:
     """Bring a replica to the server's last commit."""
-    from syncclient.cli.replication import follow, replicate
-
     if watch:
-        follow(**options, verify=verify)
+        from syncclient.cli.watching import watch_source
+
+        watch_source(**options, verify=verify)
     else:
+        from syncclient.cli.replication import replicate
+
         replicate(**options, verify=verify, freeze=None, label="resync")
 
 

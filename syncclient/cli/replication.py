@@ -9,40 +9,20 @@ from typing import Any
 import trio
 
 from syncclient.access import Access
-from syncclient.cli.session import run, with_client
+from syncclient.cli.session import with_client
 from syncclient.client import Client
 from syncclient.newfolder import NewFolder
 from syncclient.replica import Outcome, Replica
-from syncclient.replica import Path as SyncPath
 from syncclient.zonesdir import ZonesDir
-from syncd.content.tokens import Token
 from syncd.content.versions import fingerprint_text
 from syncd.errors import (
-    Busy,
-    ConnectionFailed,
-    FileFailed,
-    InternalError,
     MovedOn,
-    NotLoggedIn,
-    ShuttingDown,
-    StoreError,
     SyncError,
-    TooManySessions,
 )
 from syncd.output import ProgressBar, bytes_text, counted, print_record, say, warn
 from syncd.store import Store
 
-_POLL_S = 30.0
-"""How often the source is asked, even if it says nothing: a lost notice costs this much at most."""
-
-_RETRY_S = 5.0
-"""How long what this machine refused, or the source failed at, is left alone."""
 _RELEASE_S = 5.0
-_SOURCE_AWAY = (
-    ConnectionFailed, ShuttingDown, TooManySessions, Busy, InternalError,
-    NotLoggedIn,  # any more: whether it may log in again is soon known
-)  # fmt: skip
-"""What a source that was followed says, or what is said of it, while it is not there."""
 
 
 def replicate(
@@ -61,7 +41,7 @@ def replicate(
     bar = ProgressBar(label)
     made: list[NewFolder] = []
     with Store.create(store_url, exist_ok=True) as store, store.synchronising():
-        _warn_of_other_source(store, str(access.address))
+        warn_of_other_source(store, str(access.address))
 
         async def work(client: Client) -> Outcome:
             async with _frozen(client, freeze):
@@ -80,13 +60,13 @@ def replicate(
             outcome = with_client(access, work)
         finally:
             bar.close()
-        files = _bring_files(store, zones_dir, verify)
+        files = bring_files(store, zones_dir, verify)
     if files is not None:
         files.written += sum(folder.written for folder in made)
-    _show(outcome, files, as_json)
+    show_outcome(outcome, files, as_json)
 
 
-def _warn_of_other_source(store: Store, source: str) -> None:
+def warn_of_other_source(store: Store, source: str) -> None:
     """Say so if the store copied another source until now: it will be made a copy of this one."""
     known = store.clock().source
     if known is not None and known != source:
@@ -129,7 +109,7 @@ def _new_folder(zones_dir: Path | None, made: list[NewFolder]) -> Callable[[], N
     return make
 
 
-def _bring_files(store: Store, zones_dir: Path | None, verify: bool) -> ZonesDir | None:
+def bring_files(store: Store, zones_dir: Path | None, verify: bool) -> ZonesDir | None:
     if zones_dir is None:
         return None
     files = ZonesDir(zones_dir)
@@ -137,7 +117,7 @@ def _bring_files(store: Store, zones_dir: Path | None, verify: bool) -> ZonesDir
     return files
 
 
-def _show(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
+def show_outcome(outcome: Outcome, files: ZonesDir | None, as_json: bool) -> None:
     record: dict[str, Any] = asdict(outcome)
     record["path"] = outcome.path.value
     record["token"] = str(outcome.token)
@@ -160,79 +140,6 @@ def _sentence(outcome: Outcome, files: ZonesDir | None) -> str:
     if files is not None:
         text += f"; {counted(files.written, 'zone file')} written, {files.removed} removed"
     return text
-
-
-def follow(
-    *,
-    access: Access,
-    store_url: str,
-    zones_dir: Path | None,
-    types: str | None,
-    allow_large_change: bool,
-    verify: bool,
-    as_json: bool,
-) -> None:
-    """Bring a replica to its source after every commit, until interrupted.
-
-    What this machine refuses (no room, a locked store), what the source fails at, and once it was
-    followed, that it is not there: each is told once, and tried again until it works.
-    """
-    password = access.password()
-    followed = False
-    told = ""
-
-    def tell(error: SyncError) -> None:
-        nonlocal told
-        if str(error) != told:
-            told = str(error)
-            say(f"syncclient: {told}; trying again every {_RETRY_S:g} s", err=True)
-
-    with Store.create(store_url, exist_ok=True) as store:
-        _warn_of_other_source(store, str(access.address))
-
-        async def bring(client: Client) -> Token:
-            with store.synchronising():
-                outcome = await Replica(
-                    store,
-                    client,
-                    source=str(access.address),
-                    types=types,
-                    allow_large_change=allow_large_change,
-                    verify=verify,
-                ).synchronise()
-                files = await trio.to_thread.run_sync(_bring_files, store, zones_dir, verify)
-            moved = files is not None and files.written + files.removed
-            if outcome.path is not SyncPath.NOTHING or moved or told:
-                _show(outcome, files, as_json)
-            return outcome.token
-
-        async def keep_up(client: Client) -> None:
-            nonlocal followed, told, verify
-            while True:
-                try:
-                    token = await bring(client)
-                    followed, told, verify = True, "", False
-                    watched = types or store.clock().types or "*"
-                    await client.wait_for_commit(watched, token, _POLL_S)
-                except (StoreError, FileFailed, Busy, InternalError) as error:
-                    if client.turned_away:  # by the source, which may be frozen
-                        raise
-                    tell(error)
-                    await client.noop()  # or the source would take the session for a dead one
-                    await trio.sleep(_RETRY_S)
-
-        async def stay() -> None:
-            while True:
-                try:
-                    async with Client.connect(access.address, password, tls=access.tls) as client:
-                        await keep_up(client)
-                except _SOURCE_AWAY as error:
-                    if not followed:
-                        raise
-                    tell(error)
-                await trio.sleep(_RETRY_S)
-
-        run(stay)
 
 
 def hold_freeze(access: Access, wait_s: int, expire_s: int) -> None:

@@ -25,7 +25,7 @@ from syncclient.follow.applying import Applier
 from syncclient.follow.backoff import BackOff
 from syncclient.follow.config import ReplicaSection
 from syncclient.follow.standing import Standing
-from syncclient.replica import Path, Replica
+from syncclient.replica import Path, Replica, synchronising
 from syncclient.together import together
 from syncd.content.tokens import Token
 from syncd.errors import (
@@ -49,6 +49,8 @@ _HERE = (StoreError, FileFailed, Busy, ServerFailed, LargeChangeRefused)
 """What fails because of this machine, or waits for a person: another source would not help."""
 _SOURCE = (ConnectionFailed, Refused, RemoteError, ConfigError)
 """What fails because of a source, or how it is reached: the next one may do."""
+_ANSWER_S = 5.0
+"""How long a better source may take to answer, before the present one is listened to again."""
 _COLLECT_S = 3600.0
 """How often what is older than `keep_days` is removed from the store."""
 _DAY_S = 24 * 3600
@@ -127,15 +129,23 @@ class Agent:
         clock = await trio.to_thread.run_sync(self._store.clock)
         here = clock.token
         if clock.source is not None and there.epoch == here.epoch and there.seq < here.seq:
-            raise SourceBehind(f"it stands at {there}, this replica at {here} already")
+            raise SourceBehind(
+                f"it stands at {there}, this replica at {here} already; if a backup was put in its "
+                "place, run `syncd restored` there"
+            )
 
     async def _any_answers(self, sources: tuple[Access, ...]) -> bool:
+        """Say whether one of these could be followed: one that does not say so soon cannot, as the
+        present one is not listened to meanwhile."""
         for access in sources:
             try:
-                async with Client.connect(
-                    access.address, access.password(), tls=access.tls
-                ) as client:
-                    await self._check_not_behind(client)
+                with trio.fail_after(_ANSWER_S):
+                    async with Client.connect(
+                        access.address, access.password(), tls=access.tls
+                    ) as client:
+                        await self._check_not_behind(client)
+            except trio.TooSlowError:
+                log.debug("source_still_fails", source=access.address, reason="no answer")
             except (*_SOURCE, FileFailed) as error:
                 log.debug("source_still_fails", source=access.address, reason=error)
             else:
@@ -211,7 +221,7 @@ class Agent:
             log.error("failed", reason=error)
 
     async def _synchronise(self, client: Client, source: str) -> None:
-        with self._store.synchronising():
+        async with synchronising(self._store):
             outcome = await Replica(
                 self._store,
                 client,

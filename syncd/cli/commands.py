@@ -11,9 +11,9 @@ import click
 from syncd import __version__
 from syncd.cli.importing import import_
 from syncd.cli.options import json_option, open_store, store_option
-from syncd.output import bytes_text, counted, print_table, say, time_text
+from syncd.output import bytes_text, counted, print_table, say, time_text, warn
 from syncd.storeoption import warn_of_password
-from syncd.types import Role
+from syncd.types import EVERY_TYPE, Role
 
 _DAY_S = 24 * 3600
 _KEPT_DAYS = 30
@@ -203,6 +203,18 @@ def restored(store_url: str) -> None:
     with open_store(store_url) as store:
         token = store.renew_epoch()
     say(f"a new history begins at {token}; every replica compares everything once")
+
+
+@syncd.command()
+@store_option
+def promote(store_url: str) -> None:
+    """Make a source of a replica: of one that copied all types."""
+    with open_store(store_url) as store, store.synchronising():
+        copied = store.clock().types
+        token = store.promote()
+    if copied != EVERY_TYPE:
+        warn("syncd", f"it copied {copied} only; what else the source had is not here")
+    say(f"a source now, with a new history from {token} on; point its replicas and agents here")
 
 
 @syncd.group()

@@ -76,6 +76,6 @@ def value_field(text: str) -> str:
 
 def number_argument(text: str, what: str, low: int, high: int) -> int:
     """Return a decimal number in [low, high]. Raises IllegalValue, which says what it is for."""
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and low <= int(text) <= high):
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and low <= int(text) <= high):
         raise IllegalValue(f"{what}: {text!r:.40} is not a number from {low} to {high}")
     return int(text)

@@ -37,6 +37,7 @@ _CONSTANTS: list[tuple[ModuleType, str, str, str]] = [
     (protocol, "MAX_NESTING", "msgpack arrays and maps within each other", _CLIENT),
     (messages, "MAX_CHUNKS", "chunks of one object", _CLIENT),
     (base, "MAX_NAME_CHARACTERS", "name of an object, or pattern for names", "512"),
+    (base, "MAX_NAME_BYTES", "the same in UTF-8", "512"),
     (zone_files, "MAX_FILE_NAME_BYTES", "name of a zone's file", "512"),
     (schema, "MAX_COMMENT_CHARACTERS", "comment of a commit", "the rest is not kept"),
     (schema, "MAX_AUTHOR_CHARACTERS", "author of a commit", "the rest is not kept"),

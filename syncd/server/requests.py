@@ -80,6 +80,8 @@ def parse_request(argument: str, role: Role) -> SyncRequest:
         raise NotSupported(f"no such action: {fields[1]!r:.40}; there are {', '.join(actions)}")
     types = _parse_types(fields[0], chosen, role)
     values, options = split_options(fields[2:])
+    if types and any("\0" in text for text in (*values, *options.values())):
+        raise IllegalValue("%00: neither a name nor an option has such a character")
     known = {"format"} | set(chosen.options)
     if chosen.type_options:
         for kind in types:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from syncd.server.daemon import Daemon
     from syncd.server.requests import SyncRequest
 
+_NOT_FOR_STRANGERS = "the store cannot be used; the server's log says why"
 FIRST_ROOM = "zones"
 """Where a Citadel client is before it goes anywhere else (verbs/rooms.py)."""
 _SEND_BYTES = 64 * 1024
@@ -197,7 +198,8 @@ class Session(Channel):
             await self._refuse(error.code, str(error))
         except SyncError as error:
             self.journal.failed(name, str(error))
-            await self._refuse(Code.INTERNAL_ERROR, str(error))
+            text = str(error) if self.user is not None else _NOT_FOR_STRANGERS
+            await self._refuse(Code.INTERNAL_ERROR, text)
         except OSError as error:  # a body that found no room in the folder for temporary files
             failure = file_failure(error)
             self.journal.failed(name, str(failure))

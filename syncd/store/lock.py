@@ -6,11 +6,11 @@ of a file beside the database, elsewhere the database's own advisory lock.
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Engine, text
 
-from syncd.errors import Busy, file_failure
+from syncd.errors import Busy, StoreError, file_failure
 
 _LOCK_NUMBER = 0x73796E6364
 """`syncd`, as PostgreSQL's advisory locks are numbers; each database has its own."""
@@ -58,7 +58,8 @@ def _advisory_lock(engine: Engine) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text(_RELEASE[name]))
+            with suppress(StoreError):  # the connection is gone, and the lock with it
+                connection.execute(text(_RELEASE[name]))
 
 
 def _busy() -> Busy:

@@ -184,6 +184,12 @@ class ReplicaBatch(Batch):
             raise VerificationFailed(f"{name} is said to be of a commit after {seq}, the view's")
 
 
+def forget_copy(connection: Connection) -> None:
+    """Remove what an interrupted copy of a source has staged."""
+    for batch_id in (REPLICA_BATCH, _PARTIAL):
+        forget_batch(connection, batch_id)
+
+
 def _compare(proof: Proof, totals: Iterable[tuple[int, bytes]]) -> None:
     count = fingerprint = 0
     for objects, sum_of_marks in totals:

@@ -25,6 +25,8 @@ _STATEMENT_TIMEOUT_S = 900
 """gc of some ten million chunks takes minutes; nothing takes longer."""
 _IDLE_TRANSACTION_S = 600
 """Between two statements of a transaction there is some work here, but never minutes of it."""
+_IDLE_S = 31_536_000
+"""MariaDB's longest: a replica's lock stands on a connection that says nothing meanwhile."""
 _CONNECT_TIMEOUT_S = 10
 _SILENCE_S = 60
 """After so much silence, a host that should have acknowledged something is gone."""
@@ -38,7 +40,10 @@ _SCHEMA_LOCK = 0x73796E636474
 _POSTGRESQL_SETTINGS = (
     f"SET statement_timeout = '{_STATEMENT_TIMEOUT_S}s'; "
     f"SET idle_in_transaction_session_timeout = '{_IDLE_TRANSACTION_S}s'; "
-    "SET client_min_messages = error"
+    "SET client_min_messages = error; "
+    # A replica's lock stands on a connection that says nothing meanwhile. (PostgreSQL 14 and later
+    # have the setting.)
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 )
 _POSTGRESQL_ARGUMENTS = {
     "application_name": "syncd",
@@ -53,7 +58,8 @@ _POSTGRESQL_ARGUMENTS = {
 _MARIADB_SETTINGS = (
     "SET SESSION tx_isolation = 'REPEATABLE-READ', sql_mode = 'TRADITIONAL', "
     f"max_statement_time = {_STATEMENT_TIMEOUT_S}, "
-    f"idle_transaction_timeout = {_IDLE_TRANSACTION_S}"
+    f"idle_transaction_timeout = {_IDLE_TRANSACTION_S}, "
+    f"wait_timeout = {_IDLE_S}"
 )
 _MARIADB_ARGUMENTS = {
     "charset": "utf8mb4",

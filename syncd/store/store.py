@@ -1,6 +1,7 @@
 """The store as everything above it sees it: one object per database, blocking, safe to use from
 threads."""
 
+import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from syncd.content.tokens import Token
 from syncd.errors import (
     AlreadyExists,
     BrokenOff,
+    IllegalValue,
     MovedOn,
     NoSuchObject,
     StoreError,
@@ -30,7 +32,7 @@ from syncd.store.delta import Change, changes
 from syncd.store.engine import WRITE, open_engine
 from syncd.store.fsck import Damage, Damaged, check, find_damaged
 from syncd.store.lock import sole_synchronisation
-from syncd.store.replica import ReplicaBatch
+from syncd.store.replica import ReplicaBatch, forget_copy
 from syncd.store.schema import clock, commit, tally, version
 from syncd.store.sqlite_file import FileMarks, marks_of
 from syncd.store.url import shown_url
@@ -44,6 +46,8 @@ _MOST = (1 << 62) - 1
 
 _ATTEMPTS = 20
 """How often a write that somebody else overtook is made, when it states no condition."""
+_AT_ONCE, _MAX_WAIT_S = 3, 0.3
+"""How often at once, and how long it waits before the last time, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,15 @@ class Store:
         with self.engine.connect() as connection:
             present = read_clock(connection)
         if present.freeze_is_put_off(self.now()):
-            return freeze.set_end_anew(self.engine, self.now())
+            return self._with_end_anew(present)
         return present
+
+    def _with_end_anew(self, present: Clock) -> Clock:
+        """Set the end of a freeze anew; who may only read does without."""
+        try:
+            return freeze.set_end_anew(self.engine, self.now())
+        except StoreError:
+            return present
 
     def file_marks(self) -> FileMarks | None:
         """Return what is another after every commit, without a look into the database; None where
@@ -157,7 +168,7 @@ class Store:
             present = read_clock(connection)
             _check_floor(present)
             if present.freeze_is_put_off(self.now()):
-                freeze.set_end_anew(self.engine, self.now())
+                self._with_end_anew(present)
             view = View(self.engine, present.token, self._cache)
             with view.begun(connection, present):
                 yield view
@@ -268,6 +279,8 @@ class Store:
                 stated = conditional and not isinstance(error, BrokenOff)
                 if stated or attempt == _ATTEMPTS:
                     raise
+                if attempt >= _AT_ONCE:  # others go on at other daemons: let one of them be last
+                    time.sleep(random.uniform(0, _MAX_WAIT_S * attempt / _ATTEMPTS))
 
     @staticmethod
     def _check_condition(
@@ -301,6 +314,23 @@ class Store:
         with self.engine.execution_options(**WRITE).begin() as connection:
             token = Token(secrets.token_hex(8), lock_clock(connection).seq)
             connection.execute(update(clock).values(epoch=token.epoch, **freeze.NONE))
+            return token
+
+    def promote(self) -> Token:
+        """Make a source of a replica, with a new history from the present commit on; return its
+        token. Raises IllegalValue if it is none.
+
+        What an interrupted copy has staged is forgotten.
+        """
+        with self.engine.execution_options(**WRITE).begin() as connection:
+            present = lock_clock(connection)
+            if present.source is None:
+                raise IllegalValue("this store is no replica")
+            token = Token(secrets.token_hex(8), present.seq)
+            connection.execute(
+                update(clock).values(epoch=token.epoch, source=None, types=None, **freeze.NONE)
+            )
+            forget_copy(connection)
             return token
 
     # Freeze, reports, retention, checking

@@ -169,7 +169,9 @@ class View:
             self._check_held(read_clock(connection))
 
     def _check_held(self, present: Clock) -> None:
-        if present.epoch != self.token.epoch or self.token.seq < present.floor:
+        if present.epoch != self.token.epoch:
+            raise ViewGone(f"a new history has begun since {self.token}: look again")
+        if self.token.seq < present.floor:
             raise ViewGone(
                 f"commit {self.token.seq} is no longer held, the oldest is {present.floor}"
             )

@@ -14,8 +14,12 @@ from syncd.content.versions import ContentReader, Version
 from syncd.errors import IllegalValue, NotSupported
 from syncd.types.roles import Role
 
+EVERY_TYPE = "*"
+"""In place of types' names: all that the user may read."""
 MAX_NAME_CHARACTERS = 700
 """What an index of every database takes; only domain names that are mostly escapes are longer."""
+MAX_NAME_BYTES = 2500
+"""In UTF-8: PostgreSQL's index takes 2,704 octets, with all that stands beside the name."""
 
 
 @dataclass
@@ -125,6 +129,8 @@ def check_plain_name(name: str) -> str:
     """Return `name` if it is short enough and every character can be shown. Raises IllegalValue."""
     if not name or len(name) > MAX_NAME_CHARACTERS:
         raise IllegalValue(f"a name has 1 to {MAX_NAME_CHARACTERS} characters, not {len(name)}")
+    if len(name.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
+        raise IllegalValue(f"a name has at most {MAX_NAME_BYTES} octets in UTF-8")
     if not name.isprintable():
         raise IllegalValue(f"a name with characters that cannot be shown: {name!r}")
     return name

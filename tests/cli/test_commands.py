@@ -161,6 +161,23 @@ def test_the_log_is_kept_collected_and_checked(
     assert done.err == "syncd: 1 damages found\n"
 
 
+def test_a_replica_becomes_the_source_of_the_others(tmp_path: Path, server: Serving) -> None:
+    first, second = (store_url(tmp_path, name) for name in ("first", "second"))
+    for replica in (first, second):
+        run("syncclient", "bootstrap", server.url(), "--store", replica)
+    server.end()
+    refused("syncd", "user", "passwd", "root", "--password-stdin", "--store", first, stdin="x",
+            status=6)  # fmt: skip
+    assert run("syncd", "promote", "--store", first).out.startswith("a source now, with a new")
+    assert "is no replica" in refused("syncd", "promote", "--store", first, status=6)
+    with Serving(first) as promoted:
+        run("syncclient", "put", promoted.url(), "example.org.", stdin=zone_text(1))
+        done = run("syncclient", "resync", promoted.url(), "--store", second)
+        assert "until now this store copied" in done.err
+        assert done.out.startswith("repair: ")
+        run("syncclient", "verify", promoted.url(), "--store", second)
+
+
 def test_an_import_beside_a_running_server_is_served_at_once(
     zones: Path, server: Serving, source: str
 ) -> None:

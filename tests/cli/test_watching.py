@@ -12,7 +12,7 @@ import trio
 from syncclient import Client
 from syncclient.access import Access
 from syncclient.address import Address
-from syncclient.cli import replication
+from syncclient.cli import watching
 from syncclient.cli.replication import _frozen
 from syncclient.tls import ClientTls
 from syncd.errors import NoSuchUser
@@ -83,14 +83,14 @@ def test_a_watch_whose_login_was_taken_away_logs_in_again_before_it_gives_up(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(replication, "_POLL_S", 0.2)
-    monkeypatch.setattr(replication, "_RETRY_S", 1.0)
+    monkeypatch.setattr(watching, "_POLL_S", 0.2)
+    monkeypatch.setattr(watching, "_RETRY_S", 1.0)
     monkeypatch.setenv("SYNC_PASSWORD", PASSWORD)
     access = Access(Address.parse(server.url("ns2")), ClientTls())
     replica = store_url(tmp_path, "replica")
 
     def watch() -> None:
-        replication.follow(
+        watching.watch_source(
             access=access, store_url=replica, zones_dir=None, types="zones",
             allow_large_change=False, verify=False, as_json=False,
         )  # fmt: skip
@@ -104,7 +104,7 @@ def test_a_watch_whose_login_was_taken_away_logs_in_again_before_it_gives_up(
             wait_until(lambda: copy.clock().token == store.clock().token)
 
         add()
-        watching = pool.submit(watch)
+        watched = pool.submit(watch)
         wait_until_in_step()
         store.remove("users", "ns2", author="test")
         wait_until(lambda: "520 SYNC needs a login" in capsys.readouterr().err)
@@ -112,7 +112,7 @@ def test_a_watch_whose_login_was_taken_away_logs_in_again_before_it_gives_up(
         wait_until_in_step()
         store.remove("users", "ns2", author="test")
         with pytest.raises(NoSuchUser):
-            watching.result(30)
+            watched.result(30)
 
 
 def start_following(

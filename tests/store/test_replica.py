@@ -9,7 +9,7 @@ import pytest
 from syncd.content.compression import compress
 from syncd.content.tokens import Proof, Token
 from syncd.content.versions import Version, chunk_digest, object_digest, pack_attributes
-from syncd.errors import ReadOnly, StoreError, TokenLost, VerificationFailed, ViewGone
+from syncd.errors import IllegalValue, ReadOnly, StoreError, TokenLost, VerificationFailed, ViewGone
 from syncd.store import ReplicaBatch, Store
 from syncd.store.engine import WRITE
 from tests.databases import on_every_engine
@@ -295,3 +295,20 @@ def test_the_same_object_twice_is_refused_as_a_whole(store: Store, replica: Stor
     with pytest.raises(StoreError, match=r"UNIQUE constraint failed|[Dd]uplicate"):
         batch.publish_copy(proof_of(store), source=SOURCE, types="*", advance=True)
     assert held(replica.view()) == before
+
+
+def test_a_replica_that_is_promoted_is_a_source_with_a_history_of_its_own(tmp_path: Path) -> None:
+    with new_store(tmp_path, "source") as source, new_store(tmp_path, "replica") as replica:
+        put(source, "a", b"1")
+        with pytest.raises(IllegalValue, match="no replica"):
+            source.promote()
+        make_replica(replica, source)
+        stage_all(replica.replica_batch(), source)
+        before = replica.clock().token
+        token = replica.promote()
+        assert (token.seq, replica.clock().source) == (before.seq, None)
+        assert token.epoch != before.epoch
+        put(replica, "b", b"2")
+        assert replica.clock().seq == token.seq + 1
+        assert content_of(replica.view(), "a") == b"1"
+        assert_sound(replica)

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from syncclient.client import Client
-from syncclient.connection import LEAST_BYTES_A_S, SILENCE_S, Connection
+from syncclient.connection import GREETING_S, LEAST_BYTES_A_S, SILENCE_S, Connection
 from syncd.errors import ConnectionFailed
 
 GREETING = b"200 syncd ready\n"
@@ -33,6 +33,16 @@ def test_a_server_that_says_nothing_more_is_given_up_on() -> None:
         with pytest.raises(ConnectionFailed, match="ns1:5040 does not answer"):
             await connection.reply()
         assert trio.current_time() == pytest.approx(SILENCE_S)
+
+    in_simulated_time(test)
+
+
+def test_a_server_that_does_not_even_greet_is_given_up_on_sooner() -> None:
+    async def test() -> None:
+        near, _ = trio.testing.memory_stream_pair()
+        with pytest.raises(ConnectionFailed, match="nothing, or hardly anything, has come for 30 s"):
+            await Connection(near, "ns1:5040").reply()
+        assert trio.current_time() == pytest.approx(GREETING_S)
 
     in_simulated_time(test)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from syncd.content.messages import Opening, write_blocks
 from syncd.content.tokens import Token
 from syncd.content.versions import Version, fingerprint_text
-from syncd.errors import IllegalValue
+from syncd.errors import IllegalValue, NotSupported
 from syncd.protocol.codes import Code
 from syncd.protocol.connection import framed_block
 from syncd.protocol.fields import join_fields
@@ -23,8 +23,8 @@ from syncd.server.deltas import delta_elements, delta_lines
 from syncd.server.registry import action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
-from syncd.store import Change, Store, View
-from syncd.types.base import MAX_NAME_CHARACTERS, data_type
+from syncd.store import Change, Store, Totals, View
+from syncd.types.base import EVERY_TYPE, MAX_NAME_CHARACTERS, data_type
 
 T = TypeVar("T")
 
@@ -42,6 +42,25 @@ async def view_of(session: Session, request: SyncRequest) -> View:
     return await session.daemon.in_thread(session.daemon.store.view, request.at)
 
 
+async def copied_view_of(session: Session, request: SyncRequest) -> View:
+    """Return the view that a request looks at which compares or copies. Raises ViewGone, and
+    NotSupported at a replica for types that it does not copy: it would be believed to have none of
+    their objects."""
+    await session.daemon.in_thread(_check_copied, session.daemon.store, request.type_names)
+    return await view_of(session, request)
+
+
+def _check_copied(store: Store, types: list[str]) -> None:
+    clock = store.clock()
+    copied = clock.types or EVERY_TYPE
+    missing = set(types).difference(copied.split(","))
+    if clock.source is not None and copied != EVERY_TYPE and missing:
+        raise NotSupported(
+            f"this replica copies {copied} only: ask another source for "
+            f"{', '.join(sorted(missing))}, or for these types only"
+        )
+
+
 async def proof_of(session: Session, view: View, request: SyncRequest) -> str:
     """Return what ends or heads an answer."""
     return await session.daemon.in_thread(proof_text, view, request.type_names)
@@ -49,7 +68,11 @@ async def proof_of(session: Session, view: View, request: SyncRequest) -> str:
 
 def proof_text(view: View, types: list[str]) -> str:
     """Return token, count and fingerprint."""
-    totals = view.totals(types)
+    return proof_line(view, view.totals(types))
+
+
+def proof_line(view: View, totals: Totals) -> str:
+    """Return token, count and fingerprint, where the last two are known."""
     return f"{view.token}|{totals.count}|{fingerprint_text(totals.fingerprint)}"
 
 
@@ -172,11 +195,11 @@ def _joined(chunks: Iterator[bytes]) -> Iterator[bytes]:
 )
 async def get_all(session: Session, request: SyncRequest) -> None:
     request.no_value()
-    view = await view_of(session, request)
+    view = await copied_view_of(session, request)
     after = _position(request.options.get("after"))
     skip = request.number("skip", 0, 0, 1 << 40)
     totals = await session.daemon.in_thread(view.totals, request.type_names)
-    final = f"{view.token}|{totals.count}|{fingerprint_text(totals.fingerprint)}"
+    final = proof_line(view, totals)
     opening = Opening(str(view.token), totals.count)
     with session.daemon.shared_blocks.reader():
         await _send_everything(session, view, request.type_names, Position(after, skip), opening)
@@ -236,6 +259,7 @@ def _begin_delta(
     make: Callable[[Iterator[Change], Token, View], Iterator[T]],
 ) -> tuple[str, Iterator[T]]:
     """Return what ends a delta, and its parts; the first is made now: a lost token is refused."""
+    _check_copied(store, types)
     with store.snapshot() as view:
         parts = make(store.changes(since, view, types), since, view)
         return proof_text(view, types), chain(list(islice(parts, 1)), parts)

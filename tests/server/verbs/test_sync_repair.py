@@ -9,9 +9,9 @@ from syncd.content.compression import decompress
 from syncd.content.messages import BlockReader, Gone, Head
 from syncd.store import Store
 from syncd.store.engine import WRITE
-from syncd.store.schema import tally
+from syncd.store.schema import clock, tally
 from tests.databases import on_every_engine
-from tests.running import EXAMPLE_COM, EXAMPLE_NET, put
+from tests.running import EPOCH, EXAMPLE_COM, EXAMPLE_NET, put
 from tests.server.conftest import Connect
 from tests.server.line_client import LineClient
 from tests.server.verbs.test_sync_read import elements, proof
@@ -142,3 +142,17 @@ def _whole(client: LineClient, name: str, content: bytes) -> None:
     (block,), _ = client.blocks()
     _, body = BlockReader().read(block)
     assert _content([body]) == content
+
+
+@pytest.mark.parametrize(
+    "request_text", ["*|getall", "files,zones|digest", f"*|delta|{EPOCH}:7", "files|getall"]
+)
+def test_a_replica_of_some_types_gives_nobody_the_others_as_empty(
+    connect: Connect, source_store: Store, request_text: str
+) -> None:
+    with source_store.engine.execution_options(**WRITE).begin() as connection:
+        connection.execute(clock.update().values(source="syncd://ns1", types="users,zones"))
+    agent = connect("ns2")
+    reply = agent.ask(f"SYNC {request_text}")
+    assert reply.startswith("530 this replica copies users,zones only: ask another source for file")
+    assert agent.ask("SYNC users,zones|digest|bits=0").startswith("100 ")

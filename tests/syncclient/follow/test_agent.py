@@ -1,5 +1,6 @@
 """An agent between real daemons and a folder of zone files."""
 
+import socket
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +15,7 @@ from syncclient.access import PASSWORD_VARIABLE, Access
 from syncclient.address import Address
 from syncclient.backends import ServerSettings
 from syncclient.backends.files import Files, FilesSettings
+from syncclient.follow import agent
 from syncclient.follow.agent import Agent
 from syncclient.follow.config import ReplicaSection
 from syncclient.tls import ClientTls
@@ -202,6 +204,27 @@ def test_an_agent_that_goes_back_to_the_first_source_does_not_try_those_behind(
         ):
             trio.run(follow, first, other, last)
         assert row(third) is None
+
+
+def test_a_better_source_that_says_nothing_does_not_keep_an_agent_from_its_own(
+    tmp_path: Path, source: Store, replica: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "_ANSWER_S", 0.2)
+
+    async def follow(daemon: RunningDaemon, silent: RunningDaemon) -> None:
+        async with running(make_agent(tmp_path, replica, silent, daemon)):
+            await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.1"})
+            with socket.create_server(("127.0.0.1", silent.port)) as listener:
+                listener.settimeout(10)
+                connections = [(await trio.to_thread.run_sync(listener.accept))[0]]
+                put_zone(source, "a.example.", 2)
+                await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.2"}, 5)
+                connections.pop().close()
+
+    with RunningDaemon(source) as silent:
+        pass  # nobody listens there yet
+    with RunningDaemon(source) as daemon:
+        trio.run(follow, daemon, silent)
 
 
 def test_an_agent_whose_own_store_is_damaged_says_so_and_stays(
