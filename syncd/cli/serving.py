@@ -26,6 +26,7 @@ from syncd.output import say
 from syncd.server import Config, Daemon
 from syncd.server.folderwatch import FolderWatch
 from syncd.store import Store
+from syncd.store.clock import CLOCKS_APART_S
 from syncd.systemd import keep_watchdog, notify, take_sockets
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
@@ -98,7 +99,15 @@ def give_large_buffers_back() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def _warn_of_clocks(store: Store) -> None:
+    ahead_s = store.clock_is_ahead_s()
+    if abs(ahead_s) > CLOCKS_APART_S:
+        log.warning("clocks_differ", ahead_s=round(ahead_s), text="of the database's machine; set "
+                    "the clocks right, freezes and reports go by them")  # fmt: skip
+
+
 async def _serve(store: Store, config: Config, sockets: list[socket.socket]) -> None:
+    _warn_of_clocks(store)
     daemon = Daemon(
         store,
         config.limits,

@@ -13,7 +13,7 @@ from syncd.content.tokens import Token
 from syncd.errors import Frozen, ReadOnly, StoreError
 from syncd.store.schema import clock
 
-_CLOCKS_APART_S = 5.0
+CLOCKS_APART_S = 5.0
 """How far the clocks of two machines on one database may be apart."""
 
 
@@ -46,7 +46,7 @@ class Clock:
         """Say whether a freeze would end later than it may: the system's clock was set back."""
         if self.frozen_until is None or self.frozen_for is None:
             return False
-        return self.freeze_left_s(now) > self.frozen_for + _CLOCKS_APART_S
+        return self.freeze_left_s(now) > self.frozen_for + CLOCKS_APART_S
 
 
 _COLUMNS = (

@@ -34,6 +34,13 @@ _SILENCE_S = 60
 _MANY_CHANGES = 5_000
 """Looking at the tables takes half a second then, and writing so many objects several."""
 
+_SERVER_TIME = {
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())",
+    "mysql": "SELECT UNIX_TIMESTAMP(NOW(6))",
+    "mariadb": "SELECT UNIX_TIMESTAMP(NOW(6))",
+}
+"""Seconds since 1970."""
+
 _SCHEMA_LOCK = 0x73796E636474
 """Of PostgreSQL's advisory locks, that of a store's tables: `syncdt`."""
 
@@ -99,6 +106,16 @@ def refresh_statistics(connection: Connection, changes: int) -> None:
     """
     if connection.dialect.name == "postgresql" and changes >= _MANY_CHANGES:
         connection.exec_driver_sql("ANALYZE version, chunk")
+
+
+def ahead_of_server_s(engine: Engine, now_s: float) -> float:
+    """Return by how much a clock, which says `now_s`, is ahead of that of the database's machine; 0
+    where that is this one."""
+    statement = _SERVER_TIME.get(engine.dialect.name)
+    if statement is None:
+        return 0.0
+    with engine.connect() as connection:
+        return now_s - float(connection.exec_driver_sql(statement).scalar_one())
 
 
 def lock_timeout_s(url: URL, what: str) -> int:

@@ -34,6 +34,7 @@ from syncd.store.fsck import Damage, Damaged, check, find_damaged
 from syncd.store.lock import sole_synchronisation
 from syncd.store.replica import ReplicaBatch, forget_copy
 from syncd.store.schema import clock, commit, tally, version
+from syncd.store.servers import ahead_of_server_s
 from syncd.store.sqlite_file import FileMarks, marks_of
 from syncd.store.url import shown_url
 from syncd.store.view import View
@@ -140,6 +141,11 @@ class Store:
             return freeze.set_end_anew(self.engine, self.now())
         except StoreError:
             return present
+
+    def clock_is_ahead_s(self) -> float:
+        """Return by how many seconds this machine's clock is ahead of the database's: freezes and
+        reports go by the clocks of all machines that share a store."""
+        return ahead_of_server_s(self.engine, self.now())
 
     def file_marks(self) -> FileMarks | None:
         """Return what is another after every commit, without a look into the database; None where

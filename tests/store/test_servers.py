@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,34 @@ def test_a_store_in_sqlite_loads_nothing_of_other_databases(tmp_path: Path) -> N
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_clocks_are_compared_with_the_databases(tmp_path: Path) -> None:
+    with new_store(tmp_path) as store:
+        assert abs(store.clock_is_ahead_s()) < 2
+        store.now = lambda: time.time() - 3600
+        assert store.clock_is_ahead_s() == pytest.approx(-3600, abs=2)
+
+
+def test_a_lock_of_synchronisation_outlives_the_time_that_connections_may_be_idle(
+    databases: Databases, url: str
+) -> None:
+    admin = create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            name = connection.engine.url.database
+            setting = text(f'ALTER DATABASE "{name}" SET idle_session_timeout = 500')
+            undo = text(f'ALTER DATABASE "{name}" RESET idle_session_timeout')
+        else:
+            setting, undo = (text(f"SET GLOBAL wait_timeout = {seconds}") for seconds in (1, 28800))
+        connection.execute(setting)
+    try:
+        with Store.open(url) as store, Store.open(url) as other:
+            with store.synchronising():
+                time.sleep(2.5)
+                with pytest.raises(Busy, match="another bootstrap or resync"):
+                    with other.synchronising():
+                        pass
+    finally:
+        with admin.connect() as connection:
+            connection.execute(undo)
