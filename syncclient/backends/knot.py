@@ -175,9 +175,9 @@ class Knot(FileBackend):
     async def _check_options(self) -> None:
         async with self._control(Stage.CHECK) as knotd:
             await self._end_own_transaction(knotd)
-            self._marker.touch()
+            self._mark(open_now=True)
             refused = await self._zone_list.try_options(knotd)
-            self._marker.unlink()
+            self._mark(open_now=False)
         if refused is not None:
             raise ServerFailed(
                 Stage.CHECK.value, f"knotd does not take template_options: {refused}; mend them in "
@@ -219,9 +219,9 @@ class Knot(FileBackend):
         few = len(loading.added) + len(loading.removed) <= _TRANSACTION_ZONES
         if few and self._knows_template and not loading.step.whole:
             await self._end_own_transaction(knotd)
-            self._marker.touch()
+            self._mark(open_now=True)
             refused = await self._zone_list.change(knotd, loading.added, loading.removed)
-            self._marker.unlink()
+            self._mark(open_now=False)
             if refused is None:
                 return
             log.warning("whole_list_loaded", reason=refused)
@@ -233,12 +233,20 @@ class Knot(FileBackend):
             )  # fmt: skip
         self._knows_template = True
 
+    def _mark(self, *, open_now: bool) -> None:
+        """Note that a configuration transaction of ours is open, or no longer. Raises FileFailed,
+        as an error of the file system would be taken for one of the socket."""
+        try:
+            self._marker.touch() if open_now else self._marker.unlink()
+        except OSError as error:
+            raise file_failure(error) from None
+
     async def _end_own_transaction(self, knotd: Control) -> None:
         """End what an agent left open that died, or lost its connection: it would keep everybody
         from changing the configuration."""
         if self._marker.exists():
             await knotd.ask("conf-abort")
-            self._marker.unlink()
+            self._mark(open_now=False)
 
     async def _load_files(self, zones: list[str]) -> None:
         """Have files loaded, without waiting for it: a knotd that has a transaction open for one of

@@ -60,7 +60,8 @@ class Confirmer:
         self, wanted: Mapping[str, int | None], step: Step | None = None
     ) -> dict[str, int | None]:
         """Wait until the server answers these serials (None: does not have the zone); return what
-        it answers instead for those where it does not, when nothing has changed for too long.
+        it answers instead for those where it does not (-1: nothing at all), when nothing has
+        changed for too long.
 
         Zones of `step` fail without waiting for so long where the tools say why they never come.
         """
@@ -91,7 +92,7 @@ class Confirmer:
             if patience.is_over():
                 answers = await self.serials(list(remaining))
                 return {
-                    zone: answers.get(zone)
+                    zone: answers.get(zone, _SILENT)
                     for zone, serial in remaining.items()
                     if answers.get(zone, _SILENT) != serial
                 }
@@ -113,6 +114,8 @@ class Confirmer:
     async def _reason(self, step: Step, zone: str, serial: int | None) -> str:
         change = step.changes[zone]
         answers = "does not have the zone" if serial is None else f"answers serial {serial}"
+        if serial == _SILENT:
+            answers = "says nothing of the zone"
         wanted = "it should be gone" if change.new is None else f"it should be {change.new}"
         reason = f"the server {answers}, {wanted}"
         if change.new is not None and len(step.failures) < _EXPLAINED:

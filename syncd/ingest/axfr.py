@@ -63,9 +63,10 @@ class Transfer:
         bracketed = host.startswith("[") and host.endswith("]")
         if ":" in host and not bracketed:
             raise ConfigError(f"{text}: write an IPv6 address in brackets: ZONE@[{server}]")
-        port = int(port_text) if port_text.isascii() and port_text.isdigit() else 0
+        is_number = port_text.isascii() and port_text.isdigit() and len(port_text) <= 5
+        port = int(port_text) if is_number else 0
         if not 0 < port < 65536:
-            raise ConfigError(f"{text}: {port_text!r} is not a port")
+            raise ConfigError(f"{text:.80}: {port_text!r:.40} is not a port")
         try:
             zone = absolute_name(zone_text, ".").lower()
         except InvalidContent as error:

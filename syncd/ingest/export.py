@@ -53,7 +53,8 @@ def _write(target: Path, version: Version, contents: Iterable[bytes]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(_PART)
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)  # whatever stands there, nothing is written through it
+        with part.open("xb") as file:
             for content in contents:
                 file.write(content)
             file.flush()

@@ -23,6 +23,7 @@ from sqlalchemy import (
     column,
     create_engine,
     event,
+    false,
     func,
     inspect,
     select,
@@ -37,7 +38,7 @@ from syncd.ingest.powerdns_records import owner_text, record_line
 from syncd.ingest.staging import Imported, Progress, Staging
 from syncd.ingest.zonelines import ZoneLines
 from syncd.store import Store
-from syncd.store.url import not_taken, parse_url, shown_url
+from syncd.store.url import connected, not_taken, parse_url, shown_url
 from syncd.types.base import Prepared
 
 _FETCHED_ROWS = 1000
@@ -97,15 +98,11 @@ def _reading(url: str, shown: str) -> Iterator[Connection]:
     parsed = parse_url(url, what="PowerDNS database")
     engine = _engine(parsed, shown)
     try:
-        with engine.connect() as connection:
+        with connected(engine, parsed, f"PowerDNS database {shown}") as connection:
             yield connection
     except SQLAlchemyError as error:
         reason = " ".join(str(getattr(error, "orig", None) or error).split())
         raise StoreError(f"PowerDNS database {shown}: {reason}") from None
-    except TypeError:  # the driver's, for an option that it does not have
-        if not parsed.query:
-            raise
-        raise StoreError(not_taken(f"PowerDNS database {shown}")) from None
     finally:
         engine.dispose()
 
@@ -114,7 +111,10 @@ def _engine(parsed: URL, shown: str) -> Engine:
     file = parsed.database if parsed.get_backend_name() == "sqlite" else None
     if file is not None and not Path(file).exists():
         raise StoreError(f"PowerDNS database {shown}: there is no such file")
-    engine = create_engine(parsed, hide_parameters=True)
+    try:
+        engine = create_engine(parsed, hide_parameters=True)
+    except ValueError:
+        raise StoreError(not_taken(f"PowerDNS database {shown}")) from None
     if file is not None:
 
         @event.listens_for(engine, "connect")
@@ -138,7 +138,7 @@ def _schema(connection: Connection, shown: str) -> dict[str, set[str]]:
 
 def _others(connection: Connection) -> tuple[set[str], list[str]]:
     """Return the zones that are not taken, as they come from elsewhere, and a warning of them."""
-    taken = func.upper(_domains.c.type).in_(_TAKEN_TYPES)
+    taken = func.upper(func.coalesce(_domains.c.type, "")).in_(_TAKEN_TYPES)
     names = list(connection.execute(select(_domains.c.name).where(~taken)).scalars())
     kept = {owner_text(_octets(name)).lower() for name in names}
     if not kept:
@@ -173,7 +173,7 @@ def _zones(
     """Yield the zones; the records of one are gone once the next is asked for."""
     own = and_(_records.c.domain_id == _domains.c.id, _records.c.type != "")
     if disabling:
-        own = and_(own, _records.c.disabled.is_not(true()))
+        own = and_(own, _records.c.disabled == false())
     name: Any = _records.c.name
     content: Any = _records.c.content
     if connection.dialect.name in ("mysql", "mariadb"):

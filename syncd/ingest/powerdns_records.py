@@ -47,6 +47,9 @@ def record_line(name: str, kind: str, content: str, ttl: int | None, priority: i
     """
     owner = owner_text(name)
     kind = kind.upper()
+    for number in (ttl, priority):  # SQLite keeps any text where it should be
+        if number is not None and not (isinstance(number, int) and number >= 0):
+            raise InvalidContent(f"{owner} {kind}: {number!r:.40} is no TTL, or no priority")
     try:
         rdata = _rdata(kind, content, priority)
     except InvalidContent as error:

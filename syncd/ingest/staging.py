@@ -85,7 +85,7 @@ class Staging:
             try:
                 group.append((source, self._prepare(source)))
             except SyncError as error:
-                self._fail(error)
+                self._fail(_placed(error, source))
             waiting += 1
             size_bytes += source.size_bytes
             if waiting >= _GROUP_ZONES or size_bytes >= _GROUP_BYTES:
@@ -125,7 +125,7 @@ class Staging:
                     self.result.warnings += zone.warnings
                 self.result.objects += 1
             except InvalidContent as error:
-                self._fail(error if error.path else InvalidContent(error.reason, path=source.where))
+                self._fail(_placed(error, source))
 
     def delete_others(self, kept: Collection[str] = (), *, guarded: bool) -> None:
         """Take out the zones that no source had, and are not among `kept`; none at all if a source
@@ -159,6 +159,13 @@ class Staging:
         self.result.token = self._batch.publish(author, comment)
         self.result.warnings += self._batch.warnings
         return self.result
+
+
+def _placed(error: SyncError, source: ZoneSource) -> SyncError:
+    """Return an error that names a place."""
+    if isinstance(error, InvalidContent) and error.path is None:
+        return InvalidContent(error.reason, path=source.where)
+    return error
 
 
 def import_sources(

@@ -4,10 +4,10 @@ A secret is never an argument, as process lists show those. Its file has the syn
 `tsig-keygen` prints; who else may read the file could sign as well, so that is refused.
 """
 
-import binascii
 import re
 import time
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 
 import dns.exception
@@ -89,7 +89,7 @@ def parse_key(text: str, where: str) -> dns.tsig.Key:
         secret = b64decode(statements["secret"], validate=True)
     except (dns.exception.DNSException, UnicodeError):
         raise ConfigError(f"{where}: the key's name is no domain name") from None
-    except binascii.Error:
+    except ValueError:
         raise ConfigError(f"{where}: the secret is not base64") from None
     if not secret:
         raise ConfigError(f"{where}: the secret is empty")
@@ -108,7 +108,8 @@ class Signatures:
         """Raise TransferFailed if a message that refuses says that the key is why."""
         found = message.signature()
         if found is not None:
-            self._check_peer(self._rdata(message, found).error)
+            with suppress(dns.exception.DNSException):  # what is refused is refused all the same
+                self._check_peer(self._rdata(message, found).error)
 
     def check(self, message: Message) -> None:
         """Take the next message. Raises TransferFailed if its signature is wrong or missing."""

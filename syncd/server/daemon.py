@@ -251,10 +251,11 @@ class Daemon:
 async def _listen(host: str | None, port: int) -> list[trio.SocketListener]:
     try:
         listeners = await trio.open_tcp_listeners(port, host=host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         where = f"{host or '*'}:{port}"
+        reason = error.strerror if isinstance(error, OSError) else "no name of a host"
         raise ConnectionFailed(
-            f"cannot listen on {where}: {error.strerror}; give another host or port, or end what "
+            f"cannot listen on {where}: {reason}; give another host or port, or end what "
             "listens there"
         ) from None
     if port == 0 and len(listeners) > 1:  # one port for all addresses

@@ -292,6 +292,8 @@ class Session(Channel):
         while True:
             await self._notices.wait()
             await self._may_notify.wait()
+            if self._connection.state is State.CLOSED:
+                return
             if self._connection.state is not State.COMMAND:
                 continue
             for text in self._notices.take():

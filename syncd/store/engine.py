@@ -32,7 +32,7 @@ from syncd.store.servers import (
     schema_lock,
 )
 from syncd.store.sqlite_file import watch_file
-from syncd.store.url import not_taken, parse_url, shown_url
+from syncd.store.url import connected, not_taken, parse_url, shown_url
 
 SCHEMA_REVISION = "0004"
 """The newest migration; `schema.py` is what it leaves."""
@@ -106,6 +106,7 @@ def open_engine(url: str, *, create: bool) -> Engine:
             raise StoreError(not_taken(f"store {shown}")) from None
     _name_failures(engine, shown)
     try:
+        connected(engine, parsed, f"store {shown}").close()
         if not _is_up_to_date(engine, shown):
             with engine.execution_options(**WRITE).begin() as connection:
                 with schema_lock(connection):
@@ -113,11 +114,6 @@ def open_engine(url: str, *, create: bool) -> Engine:
     except SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"store {shown}: cannot be opened: {error}") from None
-    except TypeError:  # the driver's, for an option that it does not have
-        engine.dispose()
-        if not parsed.query:
-            raise
-        raise StoreError(not_taken(f"store {shown}")) from None
     except SyncError:
         engine.dispose()
         raise

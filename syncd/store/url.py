@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from syncd.errors import StoreError
@@ -50,6 +50,19 @@ def parse_url(text: str, what: str = "store") -> URL:
             f"`pip install '{driver[1]}'` brings it"
         )
     return url
+
+
+def connected(engine: Engine, url: URL, what: str) -> Connection:
+    """Return a connection to the database of a URL, which `what` calls it. Raises StoreError for
+    what a driver makes of options that it does not know, and of what can be no host's name."""
+    try:
+        return engine.connect()
+    except UnicodeError:
+        raise StoreError(f"{what}: {url.host} is no name of a host") from None
+    except (TypeError, ValueError, AttributeError):  # from within the driver
+        if not url.query:
+            raise
+        raise StoreError(not_taken(what)) from None
 
 
 def not_taken(what: str) -> str:

@@ -349,6 +349,7 @@ def test_a_transfer_is_written_as_zone_at_server(text: str, host: str, port: int
         ("example.com@a:0", "'0' is not a port"),
         ("example.com@a:65536", "'65536' is not a port"),
         ("example.com@a:x", "'x' is not a port"),
+        (f"example.com@a:{'1' * 5000}", r"example\.com@a:1{66}: '1{39} is not a port"),
         ("example..com@a", "empty label"),
     ],
 )

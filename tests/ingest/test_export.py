@@ -101,3 +101,14 @@ def test_what_a_folder_cannot_hold_keeps_nothing_else_from_it(store: Store, tmp_
         export_objects(store, "files", tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["a", "z"]
     assert (tmp_path / "out" / "z").read_bytes() == b"z"
+
+
+def test_nothing_is_written_through_a_link_in_the_folder(store: Store, tmp_path: Path) -> None:
+    put_zone(store, "a.", 1)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".syncd-part").symlink_to(victim)
+    assert export_objects(store, "zones", tmp_path / "out") == 1
+    assert victim.read_text() == "mine"
+    assert not (tmp_path / "out" / "a.zone").is_symlink()

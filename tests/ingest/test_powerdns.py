@@ -1,6 +1,7 @@
 """What PowerDNS has in its database becomes the zones that it answers with."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,8 @@ def test_records_become_what_powerdns_answers(store: Store, database: PowerDnsDa
     database.add_record(zone, "_s._tcp.example.com", "SRV", "5 80 ns1.example.com", prio=None)
     database.add_record(zone, "default.example.com", "A", "192.0.2.3", ttl=None)
     database.add_record(zone, "off.example.com", "A", "192.0.2.9", disabled=True)
+    if database.engine.dialect.name == "sqlite":
+        database.add_record(zone, "unsaid.example.com", "A", "192.0.2.9", disabled=None)
     run(store, database)
     soa = "ns1.example.com. hostmaster.example.com. 1 7200 3600 1209600 300"
     assert lines(store) == [
@@ -176,6 +179,24 @@ def test_zones_that_powerdns_signs_are_named(store: Store, database: PowerDnsDat
         )
     (warning,) = run(store, database).warnings
     assert warning.startswith("a.example., b.example., c.example. and 2 more: comes without the")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("ttl", "300 IN A 192.0.2.1\nevil. 300"),
+        ("ttl", -1),
+        ("prio", "10 x.\nevil. 300 IN A 1.1.1.1 ;"),
+    ],
+)
+def test_text_where_a_number_should_be_makes_no_further_records(
+    store: Store, tmp_path: Path, column: str, value: str | int
+) -> None:
+    with closing(PowerDnsDatabase(f"sqlite:///{tmp_path}/odd")) as odd:
+        zone = odd.add_zone("example.com")
+        odd.add_record(zone, "example.com", "MX", "mail.example.com", **{column: value})
+        with pytest.raises(InvalidContent, match=r"MX: .* is no TTL, or no priority"):
+            run(store, odd)
 
 
 def test_an_old_schema_has_no_column_for_disabled_records(
@@ -284,6 +305,10 @@ def test_what_is_no_database_of_powerdns_is_told(
         import_powerdns(store, f"sqlite:///{tmp_path}/text", author="test")
     with pytest.raises(StoreError, match=r"driver does not take what stands behind the `\?`"):
         import_powerdns(store, "mariadb+pymysql://x@127.0.0.1:1/x?no_such=1", author="test")
+    with pytest.raises(StoreError, match=r"driver does not take what stands behind the `\?`"):
+        import_powerdns(store, f"sqlite:///{tmp_path}/text?timeout=abc", author="test")
+    with pytest.raises(StoreError, match=r"a\.\.b is no name of a host"):
+        import_powerdns(store, "mariadb+pymysql://x@a..b/x", author="test")
 
 
 def test_a_password_is_never_shown(store: Store) -> None:

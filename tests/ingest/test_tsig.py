@@ -75,6 +75,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         (PRINTED.replace('";\n}', '" "more";\n}'), "there is more than"),
         (PRINTED.replace("hmac-sha256", "hmac-sha3"), "there are hmac-md5, hmac-sha1"),
         (PRINTED.replace(SECRET, SECRET[:-2]), "the secret is not base64"),
+        (PRINTED.replace(SECRET, "\u00e9"), "the secret is not base64"),
         (PRINTED.replace(SECRET, ""), "the secret is empty"),
         (PRINTED.replace("transfer.", "a..b"), "the key's name is no domain name"),
     ],

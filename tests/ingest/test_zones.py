@@ -226,6 +226,14 @@ def test_a_link_to_a_folder_is_followed_once_and_one_that_leads_nowhere_refused(
         find_master_files([folder])
 
 
+def test_a_file_whose_name_can_be_no_zones_is_named(store: Store, folder: Path) -> None:
+    (folder / "a..b.zone").write_text(GOOD.format(serial=1, records=""))
+    done = run(store, folder, keep_going=True)
+    assert [str(error) for error in done.failed] == [
+        f"{folder}/a..b.zone: the name 'a..b.' has an empty label"
+    ]
+
+
 def test_a_pipe_is_refused(folder: Path) -> None:
     os.mkfifo(folder / "p.zone")
     with pytest.raises(InvalidContent, match=r"p\.zone: is no regular file"):
