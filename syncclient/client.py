@@ -1,7 +1,7 @@
 """The typed client: one method per verb.
 
     async with Client.connect("syncd://alice@ns1.example.com", password) as client:
-        for zone in await client.info("zones"):
+        for zone in (await client.info("zones")).rows:
             print(zone["zone"], zone["serial"])
 
 Methods raise the errors of syncd.errors: Refused (what the server refused, by code),
@@ -153,11 +153,11 @@ class Client:
     # Looking around
 
     async def noop(self) -> None:
-        """NOOP."""
+        """NOOP: keep the session, and its freeze, alive."""
         await self.command("NOOP")
 
     async def echo(self, text: str) -> str:
-        """ECHO."""
+        """ECHO: return what the server sends back, `text`."""
         return (await self.command("ECHO", text)).text
 
     async def time(self) -> int:
@@ -170,7 +170,7 @@ class Client:
         return (await self.listing("INFO"))[1]
 
     async def help(self, verb: str = "") -> list[str]:
-        """HELP."""
+        """HELP: return the lines about a verb, or about all."""
         return (await self.listing("HELP", verb))[1]
 
     async def who(self) -> list[list[str]]:
@@ -293,7 +293,7 @@ class Client:
         return understood("SNGL", reply.text, lambda: Frozen.parse(*reply.text.split("|")))
 
     async def release(self) -> None:
-        """ESNG."""
+        """ESNG: end the freeze. Raises IllegalValue if there is none (any more)."""
         await self.command("ESNG")
 
     async def freeze_ended(self, wait_s: float) -> str | None:

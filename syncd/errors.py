@@ -145,8 +145,6 @@ class Frozen(Busy):
 class Throttled(Busy):
     """Too many logins failed; says when the next one is looked at."""
 
-    exit_status = 4
-
 
 class NoSuchUser(Refused):
     """A user name that is not in the store."""

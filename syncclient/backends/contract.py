@@ -35,8 +35,6 @@ class Capabilities:
     """It answers over DNS, so it can be asked whether it answers what it should."""
     serials: bool = True
     """It answers each zone's SOA; else only records can be asked for."""
-    every_type: bool = True
-    """It can serve records of every type."""
     own_ttl: frozenset[str] = frozenset()
     """Types whose records it makes by itself, with a TTL that is not the zone's."""
     ttls: bool = True

@@ -132,7 +132,7 @@ class Dnsmasq(ZoneFileBackend):
 
     name = "dnsmasq"
     settings_kind = DnsmasqSettings
-    capabilities = Capabilities(every_type=False, ttls=False, denials=False)
+    capabilities = Capabilities(ttls=False, denials=False)
     files: RecordFiles
 
     def __init__(self, settings: DnsmasqSettings, server: ServerSettings, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from syncclient.dns.confirmation import Confirmation, Difference, confirm_records, confirm_rrsets
 from syncclient.dns.expectation import Place, Rrset, Unseen, ZoneRrsets, expected_rrsets
 from syncclient.dns.questions import AskLimits
-from syncclient.dns.serials import SerialAnswer, SerialDifference, ask_serials, confirm_serials
+from syncclient.dns.serials import SerialAnswer, ask_serials
 from syncclient.dns.server import DnsServer
 
 __all__ = [
@@ -14,12 +14,10 @@ __all__ = [
     "Place",
     "Rrset",
     "SerialAnswer",
-    "SerialDifference",
     "Unseen",
     "ZoneRrsets",
     "ask_serials",
     "confirm_records",
     "confirm_rrsets",
-    "confirm_serials",
     "expected_rrsets",
 ]

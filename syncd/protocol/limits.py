@@ -1,4 +1,5 @@
-"""The limits of the protocol, in one place: what protocol.md promises in version 1.
+"""The limits of the protocol's framing: what protocol.md promises in version 1. Those of one verb,
+or of what the store keeps, stand with it; protocol.md lists all of them.
 
 They are the contract, so nobody configures them. What an operator may set is in
 `syncd/server/limits.py`.

@@ -173,7 +173,8 @@ class Channel(ABC):
             yield spool
 
     async def _read_body(self, take: Callable[[bytes], object]) -> None:
-        """Read the body that is under way to its end; then raise Refused if it was not readable.
+        """Read the body that is under way to its end; then raise TooBig if a line of it was too
+        long.
 
         Raises Farewell for one that is over twice its limit: it may never end.
         """

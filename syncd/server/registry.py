@@ -38,7 +38,6 @@ class Subject:
     not mean it, and it has actions of its own."""
 
     name: str
-    summary: str
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,7 @@ class View:
     ) -> Iterator[Version]:
         """Yield objects in the order of type and name, those behind `after` (type, name).
 
-        `pattern` is a name, or one with `*` and `?`. `page_rows` are read at once.
+        `pattern` is a name, or one with `*`, `?` and `[...]`. `page_rows` are read at once.
         """
         exact = pattern is not None and _WILDCARDS.search(pattern) is None
         statement, wanted = (

@@ -17,7 +17,7 @@ from syncd.server.verbs.sync_read import packed_rows, send_blocks
 from syncd.store.reports import Fleet
 from syncd.types import Role
 
-SERVERS = Subject("servers", "name servers, as their agents report them")
+SERVERS = Subject("servers")
 
 log = EventLog("syncd.session")
 

@@ -12,8 +12,8 @@ import trio
 import trio.testing
 
 from bench.measure import free_port
-from syncclient.dns import AskLimits, DnsServer, SerialAnswer, ask_serials, confirm_serials
-from syncd.errors import ConnectionFailed, IllegalValue
+from syncclient.dns import AskLimits, DnsServer, SerialAnswer, ask_serials
+from syncd.errors import ConnectionFailed
 from tests.syncclient.dns.scripted import (
     Reply,
     Script,
@@ -354,94 +354,3 @@ class TestRate:
         times = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.02))
         assert len(times) == 40
         assert times[-1] - times[0] > 3.85
-
-
-class TestExpectedSerials:
-    def test_they_are_asked_again_until_they_are_there(self) -> None:
-        async def confirm(seen: Scripted) -> object:
-            return await confirm_serials(
-                seen.server, {"a.example.": 3, "b.example.": 1}, within_s=5, limits=LOSSY
-            )
-
-        def script(query: Query, time: int) -> list[Reply]:
-            return [soa(query, time if "a.example" in str(query.question[0]) else 1).to_wire()]
-
-        differences, seen = with_server(confirm, script)
-        assert differences == []
-        assert len(seen.questions) == 4  # b is there the first time, and not asked again
-
-    def test_what_is_not_there_in_time_is_told(self) -> None:
-        expected = {"old.example.": 9, "gone.example.": None, "missing.example.": 9}
-
-        def script(query: Query, time: int) -> list[Reply]:
-            if "missing" in str(query.question[0]):
-                return refusing(dns.rcode.REFUSED)(query, time)
-            return right(query, time)
-
-        async def confirm(seen: Scripted) -> list[str]:
-            found = await confirm_serials(seen.server, expected, limits=LOSSY)
-            return sorted(map(str, found))
-
-        assert with_server(confirm, script)[0] == [
-            "gone.example. is still served, at serial 7",
-            "missing.example. should be at serial 9: REFUSED",
-            "old.example. is at serial 7, not at 9",
-        ]
-
-    def test_a_zone_that_should_be_gone_is_not_proven_gone_by_silence(self) -> None:
-        async def confirm(seen: Scripted) -> list[str]:
-            expected = {"a.example.": 7, "b.example.": None}
-            return [str(one) for one in await confirm_serials(seen.server, expected, limits=LOSSY)]
-
-        assert with_server(
-            confirm, lambda query, time: [] if "b." in str(query.question[0]) else right(query, 1)
-        )[0][0].startswith("b.example. no answer")
-
-    def test_a_server_that_comes_up_in_time_is_waited_for(self) -> None:
-        async def main() -> object:
-            port = free_port()
-            confirmed: list[object] = []
-
-            async def confirm() -> None:
-                server = DnsServer("127.0.0.1", port)
-                confirmed.append(await confirm_serials(server, {ZONE: 7}, within_s=10))
-
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(confirm)
-                await trio.sleep(0.1)
-                late = trio.socket.socket(type=trio.socket.SOCK_DGRAM)
-                await late.bind(("127.0.0.1", port))
-                with late:
-                    wire, peer = await late.recvfrom(4096)
-                    await late.sendto(soa(dns.message.from_wire(wire)).to_wire(), peer)
-            return confirmed
-
-        assert trio.run(main) == [[]]
-
-
-@pytest.mark.parametrize("zone", ["relative", "", "a..b.", f"{'x' * 64}.", "\\999."])
-def test_what_is_no_name_of_a_zone_is_refused(zone: str) -> None:
-    with pytest.raises(IllegalValue, match="zone name"):
-        trio.run(ask_serials, DnsServer("127.0.0.1", 1), [zone])
-
-
-@pytest.mark.parametrize(
-    ("text", "server"),
-    [
-        ("ns1.example.com", DnsServer("ns1.example.com", 53)),
-        ("192.0.2.1:5353", DnsServer("192.0.2.1", 5353)),
-        ("[2001:db8::1]:5353", DnsServer("2001:db8::1", 5353)),
-        ("[2001:db8::1]", DnsServer("2001:db8::1", 53)),
-        ("2001:db8::1", DnsServer("2001:db8::1", 53)),
-        ("fe80::1%eth0", DnsServer("fe80::1%eth0", 53)),
-    ],
-)
-def test_a_server_is_read_and_written(text: str, server: DnsServer) -> None:
-    assert DnsServer.parse(text) == server
-    assert DnsServer.parse(str(server)) == server
-
-
-@pytest.mark.parametrize("text", ["", ":53", "a:0", "a:65536", "a:b", "a b", "[::1", "syncd://a"])
-def test_what_is_no_server_is_refused(text: str) -> None:
-    with pytest.raises(IllegalValue, match="is no name server"):
-        DnsServer.parse(text)
