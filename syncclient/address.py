@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 
 from syncd.errors import ConfigError
+from syncd.protocol.ports import DEFAULT_PORT, DEFAULT_TLS_PORT
 
-DEFAULT_PORT = 5040
-DEFAULT_TLS_PORT = 5041
 _ADDRESS = re.compile(
     r"(?P<scheme>syncds?)://(?:(?P<user>[^@/:?]+)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^@/:?\[\]]+)"
     r"(?::(?P<port>[0-9]{1,5}))?/?(?:\?pin=(?P<pin>[^?&]+))?"

@@ -38,7 +38,6 @@ from syncd.output import counted
 from syncd.protocol.limits import MAX_CHUNK_BYTES, MAX_LINE_BYTES
 from syncd.protocol.packing import unpack
 from syncd.store import Damaged, Store, View
-from syncd.store.batch import missing_chunks
 from syncd.types import EVERY_TYPE, data_type
 
 """Stands for all types that the login may read."""
@@ -228,11 +227,9 @@ class Repair:
             self.batch.add_version(version_of(head, head.chunks or b""))
         self.batch.flush()
         missing: dict[bytes, str] = {}
-        with self._store.engine.connect() as connection:
-            for head in heads:
-                missing |= dict.fromkeys(missing_chunks(connection, head.chunks or b""), head.type)
-                rotten = self.batch.rotten.intersection(split_digests(head.chunks or b""))
-                missing |= dict.fromkeys(rotten, head.type)
+        contents = [head.chunks or b"" for head in heads]
+        for head, digests in zip(heads, self.batch.missing(contents), strict=True):
+            missing |= dict.fromkeys(digests, head.type)
         return missing
 
     def _check_listed(self, heads: list[Head]) -> None:

@@ -1,5 +1,6 @@
 """`syncclient get`, `put`, `patch`, `delete`: one object, read or changed."""
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -71,10 +72,13 @@ def delete_object(access: Access, type_name: str, name: str, options: dict[str, 
 
 
 def _write(output: Path, content: bytes) -> None:
-    """Put a file in place, whole. Raises FileFailed."""
+    """Put a file in place, whole and flushed. Raises FileFailed."""
     temporary = output.with_name(output.name + ".part")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(output)
     except OSError as error:
         with suppress(OSError):

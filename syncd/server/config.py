@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncd.ingest.folder import FolderSettings
+from syncd.protocol.ports import DEFAULT_PORT
 from syncd.secretfiles import refuse_shared
 from syncd.server.limits import Limits
 from syncd.server.tls import TlsSettings
@@ -20,7 +21,6 @@ from syncd.settings import (
 )
 from syncd.store.url import holds_password
 
-DEFAULT_PORT = 5040
 _HEAD = """\
 # Configuration of `syncd serve --config FILE`. Options of the command line come before it.
 # A key that is left out has its default.

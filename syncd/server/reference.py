@@ -76,7 +76,7 @@ def options_table() -> str:
         for name, text in sorted(kind.options.items())
     ]
     rows += [
-        (f"`{name}=`", f"`{action.name}` of {action.subject.name}", text)
+        (f"`{name}=`", f"`{action.name}` of {action.subject}", text)
         for action in subject_actions()
         if action.subject is not None
         for name, text in action.options.items()

@@ -33,21 +33,15 @@ class Verb:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What stands in argument 1 of SYNC and is no data type: nothing of it is replicated, `*` does
-    not mean it, and it has actions of its own."""
-
-    name: str
-
-
-@dataclass(frozen=True)
 class Action:
     """An action of SYNC, on data types or on one subject."""
 
     name: str
     syntax: str
     summary: str
-    subject: Subject | None
+    subject: str | None
+    """What stands in argument 1 and is no data type: nothing of it is replicated, `*` does not mean
+    it, and it has actions of its own."""
     role: Role | None
     """Least role, of an action on a subject; a data type says itself who may read and write it."""
     writes: bool
@@ -116,7 +110,7 @@ def action(
 
 
 def subject_action(
-    subject: Subject,
+    subject: str,
     syntax: str,
     *,
     role: Role,
@@ -128,9 +122,9 @@ def subject_action(
 
     def add(run: ActionHandler) -> ActionHandler:
         name = syntax.split("|")[1].split("[")[0]
-        known = SUBJECTS.setdefault(subject.name, {})
+        known = SUBJECTS.setdefault(subject, {})
         if name in known:
-            raise ValueError(f"action {name} of {subject.name} is registered already")
+            raise ValueError(f"action {name} of {subject} is registered already")
         known[name] = Action(
             name=name,
             syntax=syntax,

@@ -34,7 +34,7 @@ class SyncRequest:
     def about(self) -> str:
         """What the action is on: types, or a subject, as argument 1 names them."""
         subject = self.action.subject
-        return ",".join(self.type_names) if subject is None else subject.name
+        return ",".join(self.type_names) if subject is None else subject
 
     @property
     def at(self) -> int | None:
@@ -99,7 +99,7 @@ def _parse_types(text: str, chosen: Action, role: Role) -> tuple[DataType, ...]:
     if chosen.subject is not None:
         if chosen.role is not None and role < chosen.role:
             raise HigherAccessRequired(
-                f"{chosen.name} of {chosen.subject.name} needs the role {chosen.role.label}, yours "
+                f"{chosen.name} of {chosen.subject} needs the role {chosen.role.label}, yours "
                 f"is {role.label}"
             )
         return ()

@@ -14,11 +14,10 @@ from typing import Any
 import trio
 
 from syncd.errors import ConfigError
+from syncd.protocol.ports import DEFAULT_TLS_PORT
 from syncd.settings import setting
 from syncd.tls import alert_text, load_own_certificate, no_ca_reason, send_alert
 
-DEFAULT_TLS_PORT = 5041
-"""Port on which TLS begins with the first byte (`syncds://`)."""
 NO_TLS_HERE = "530 this port speaks TLS from the first byte: use syncds://, or another port\n"
 _HANDSHAKE_RECORD = b"\x16"
 """First byte of every TLS connection (RFC 8446, section 5.1)."""

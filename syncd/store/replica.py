@@ -6,12 +6,18 @@ back, and the replica stands where it stood.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from syncd.content.tokens import Proof, Token
-from syncd.content.versions import Version, add_marks, fingerprint_text, mark_number
+from syncd.content.versions import (
+    Version,
+    add_marks,
+    fingerprint_text,
+    mark_number,
+    split_digests,
+)
 from syncd.errors import VerificationFailed
 from syncd.store import heads
 from syncd.store.batch import (
@@ -111,6 +117,14 @@ class ReplicaBatch(Batch):
     @staticmethod
     def _remove_partial(connection: Connection) -> None:
         forget_batch(connection, _PARTIAL)
+
+    def missing(self, contents: Iterable[bytes]) -> Iterator[list[bytes]]:
+        """Yield, of each content's chunk digests put one after another, those of chunks that the
+        store does not hold, or holds damaged."""
+        with self._read_engine.connect() as connection:
+            for chunks in contents:
+                rotten = self.rotten.intersection(split_digests(chunks))
+                yield [*missing_chunks(connection, chunks), *rotten]
 
     def last_staged(self) -> tuple[str, str] | None:
         """Return type and name of the last object that is staged, in the order of a bootstrap."""

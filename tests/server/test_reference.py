@@ -51,7 +51,7 @@ def test_every_action_has_its_section(action: str) -> None:
 def test_every_action_on_what_is_no_type_is_named_in_its_section() -> None:
     for action in subject_actions():
         assert action.subject is not None
-        (heading,) = re.findall(rf"^### {action.subject.name}: (.*)$", TEXT, re.MULTILINE)
+        (heading,) = re.findall(rf"^### {action.subject}: (.*)$", TEXT, re.MULTILINE)
         assert action.name in heading.split(", ")
 
 

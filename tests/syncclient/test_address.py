@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncclient.address import DEFAULT_PORT, DEFAULT_TLS_PORT, Address, parse_pin
+from syncclient.address import Address, parse_pin
 from syncd.errors import ConfigError
+from syncd.protocol.ports import DEFAULT_PORT, DEFAULT_TLS_PORT
 
 hosts = st.sampled_from(["ns1", "ns1.example.com", "192.0.2.1", "::1", "2001:db8::1", "fe80::1%2"])
 users = st.none() | st.sampled_from(["alice", "ns1.example.com", "a-b_c"])

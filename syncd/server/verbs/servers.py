@@ -10,14 +10,15 @@ from syncd.errors import IllegalValue
 from syncd.logs import EventLog
 from syncd.protocol.codes import Code
 from syncd.protocol.fields import join_fields
-from syncd.server.registry import Subject, subject_action
+from syncd.server.registry import subject_action
 from syncd.server.requests import SyncRequest
 from syncd.server.session import Session
 from syncd.server.verbs.sync_read import packed_rows, send_blocks
 from syncd.store.reports import Fleet
 from syncd.types import Role
 
-SERVERS = Subject("servers")
+SERVERS = "servers"
+"""Name servers, as their agents report them."""
 
 log = EventLog("syncd.session")
 

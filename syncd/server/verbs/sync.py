@@ -34,7 +34,7 @@ def _help_lines() -> list[str]:
         assert known.subject is not None
         lines.append(f"action|{known.syntax.replace('|', ' | ')}  {known.summary}")
         lines += [
-            f"option|{known.subject.name} {known.name}|{name}=  {text}"
+            f"option|{known.subject} {known.name}|{name}=  {text}"
             for name, text in known.options.items()
         ]
     for kind in all_types():
