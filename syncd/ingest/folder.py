@@ -293,9 +293,11 @@ class _WatchedFile:
             self._check_at_rest()
             self.failure = str(error)
             raise
-        self._content = _digest_of([self.where, *self._included])
+        content = _digest_of([self.where, *self._included])
         if not self._check_at_rest():
             raise InvalidContent("changed while it was read", path=self.where)
+        if all(own_signature(path) == seen for path, seen in self._included.items()):
+            self._content = content  # else what was digested may not be what was read
         self.zone = prepared.name
         return prepared
 

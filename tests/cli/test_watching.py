@@ -4,7 +4,7 @@ import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 import trio
@@ -15,7 +15,7 @@ from syncclient.address import Address
 from syncclient.cli import watching
 from syncclient.cli.replication import _frozen
 from syncclient.tls import ClientTls
-from syncd.errors import NoSuchUser
+from syncd.errors import ConfigError, ConnectionFailed, NoSuchUser, NotTrusted, SyncError
 from syncd.store import Store
 from tests.cli.commands import (
     Serving,
@@ -113,6 +113,41 @@ def test_a_watch_whose_login_was_taken_away_logs_in_again_before_it_gives_up(
         store.remove("users", "ns2", author="test")
         with pytest.raises(NoSuchUser):
             watched.result(30)
+
+
+@pytest.mark.parametrize(
+    "trouble", [NotTrusted("its certificate has expired"), ConfigError("no key in PEM")]
+)
+def test_a_watch_outlives_certificates_that_are_being_renewed(
+    server: Serving,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    trouble: SyncError,
+) -> None:
+    monkeypatch.setattr(watching, "_POLL_S", 0.1)
+    monkeypatch.setattr(watching, "_RETRY_S", 0.1)
+    access = Access(Address.parse(server.url()), ClientTls())
+    connects: list[SyncError | None] = [None, trouble, trouble, None, ConnectionFailed("enough")]
+    connect = Client.connect
+
+    def maybe(*arguments: Any, **options: Any) -> Any:
+        if (error := connects.pop(0)) is not None:
+            raise error
+        return connect(*arguments, **options)
+
+    async def leave(client: Client, *arguments: Any) -> None:
+        if len(connects) == 1:
+            connects.insert(0, NoSuchUser("enough"))
+        raise ConnectionFailed("the connection ended")
+
+    monkeypatch.setattr(Client, "connect", maybe)
+    monkeypatch.setattr(Client, "wait_for_commit", leave)
+    with Store.create(store_url(tmp_path, "replica")) as store:
+        watch = watching.Watching(store, access, PASSWORD, None, "zones", False, False, False)
+        with pytest.raises(NoSuchUser):
+            trio.run(watch.stay)
+    assert capsys.readouterr().err.count(str(trouble)) == 1
 
 
 def start_following(
