@@ -7,8 +7,7 @@ with `gc`.
 
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
-from itertools import repeat
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 from zlib import crc32
@@ -26,7 +25,7 @@ from syncd.content.versions import (
 )
 from syncd.errors import Busy
 from syncd.store import heads
-from syncd.store.bulk import Row, delete_rows, insert_rows
+from syncd.store.bulk import Row, insert_rows
 from syncd.store.clock import Clock, check_writable, lock_clock, read_clock
 from syncd.store.engine import WRITE, WRITE_UNSEEN
 from syncd.store.lists import LISTED, select_listed
@@ -44,7 +43,9 @@ from syncd.types.base import Prepared, data_type
 
 _FLUSH_BYTES = 4 * 1024 * 1024
 """Compressed content, and rows, held before they are written."""
-_ROW_BYTES = 400
+ROW_BYTES = 400
+_ABANDONED = "gc removed what was staged, as it lay for a day; make the batch anew"
+"""A batch that nothing was added to for a day is taken for one that was left behind."""
 
 # Made once: making a statement costs as much as running it.
 _OWN_BATCH = batch.c.id == bindparam("own")
@@ -63,24 +64,17 @@ class Batch:
     """Objects on their way into the store. A context manager: left without `publish`, it is
     undone."""
 
-    def __init__(
-        self, engine: Engine, *, now: Clockwork = time.time, batch_id: str | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, *, now: Clockwork = time.time) -> None:
         self._engine = engine.execution_options(**WRITE)
         self._read_engine = engine
         self._now = now
-        self.id = batch_id or secrets.token_hex(8)
+        self.id = secrets.token_hex(8)
         self._chunks: dict[bytes, Row] = {}
         self._staged: list[Row] = []
         self._held_bytes = 0
-        self._keep = batch_id is not None
-        self._flushed = self._keep
+        self._flushed = False
         with engine.connect() as connection:
             self._swept = read_clock(connection).swept
-        self.copies: Token | None = None
-        """Of a replica's batch: the view that is being copied."""
-        self.rotten: frozenset[bytes] = frozenset()
-        """Digests of chunks that the store holds damaged: what comes takes their place."""
         self.warnings: list[str] = []
         self.changes = 0
         """Objects put or taken out so far."""
@@ -89,7 +83,7 @@ class Batch:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._flushed and not self._keep:
+        if self._flushed:
             with self._engine.begin() as connection:
                 self._remove_staged(connection)
 
@@ -131,44 +125,12 @@ class Batch:
         """Take a chunk's compressed body; its digest was checked by the caller."""
         if digest not in self._chunks:
             self._chunks[digest] = (digest, size, body)
-            self._held(len(body) + _ROW_BYTES)
-
-    def add_version(self, present: Version) -> None:
-        """Stage a version as another store has it, its number included."""
-        self._stage(
-            present.type, present.name, None, present.seq, present.mtime, present.size,
-            present.lines, present.crc32, present.digest, present.attributes, present.chunks,
-        )  # fmt: skip
-
-    def add_versions(
-        self,
-        type_name: str,
-        columns: Sequence[Sequence[Any]],
-        chunks: Collection[tuple[bytes, int, bytes]],
-    ) -> None:
-        """Stage versions as another store has them, with all their chunks, as for `add_chunk`.
-
-        `columns` are those of a Version behind its type, in their order, each of all versions.
-        """
-        names, *others = columns
-        own, type_names, based_on = repeat(self.id), repeat(type_name), repeat(None)
-        rows = list(zip(own, type_names, names, based_on, *others, strict=False))
-        known = len(self._chunks)
-        self._chunks |= {row[0]: row for row in chunks}
-        self._staged += rows
-        self.changes += len(rows)
-        held_bytes = _ROW_BYTES * (len(self._chunks) - known + len(rows))
-        held_bytes += sum(len(body) for _, _, body in chunks) + sum(map(len, others[-1]))
-        self._held(held_bytes)
-
-    def add_gone(self, type_name: str, name: str) -> None:
-        """Stage that an object is gone at the other store."""
-        self._stage(type_name, name, *(None,) * 9)
+            self._held(len(body) + ROW_BYTES)
 
     def _stage(self, *row: Any) -> None:
         self._staged.append((self.id, *row))
         self.changes += 1
-        self._held(_ROW_BYTES + len(row[-1] or b""))
+        self._held(ROW_BYTES + len(row[-1] or b""))
 
     def _held(self, more_bytes: int) -> None:
         self._held_bytes += more_bytes
@@ -182,15 +144,7 @@ class Batch:
         self._flushed = True
 
     def _write(self, connection: Connection, present: Clock) -> None:
-        touched = int(self._now())
-        if self._flushed and not self._keep:
-            self._check_kept(connection)
-        insert_rows(connection, batch, [(self.id, touched, None)], ignore_known=True)
-        copied = None if self.copies is None else str(self.copies)
-        connection.execute(_TOUCH, {"own": self.id, "touched": touched, "token": copied})
-        replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
-        delete_rows(connection, chunk, ("digest",), replaced)
-        self.rotten -= self._chunks.keys()
+        self._touch(connection)
         # In the order of their index, in which they then fall on neighbouring pages.
         chunks = sorted(self._chunks.values(), key=itemgetter(0))
         insert_rows(connection, chunk, chunks, ignore_known=True)
@@ -199,6 +153,12 @@ class Batch:
         self._chunks.clear()
         self._staged.clear()
         self._held_bytes = 0
+
+    def _touch(self, connection: Connection) -> None:
+        """Note that the batch is in use. Raises Busy if gc took it for abandoned."""
+        if self._flushed and not is_batch(connection, self.id):
+            raise Busy(_ABANDONED)
+        touch_batch(connection, self.id, int(self._now()))
 
     def publish(self, author: str, comment: str = "") -> Token | None:
         """Make everything staged visible as one commit; return its token, None if nothing is
@@ -224,15 +184,10 @@ class Batch:
         self._flushed = False
         return Token(present.epoch, seq)
 
-    def _check_kept(self, connection: Connection) -> None:
-        """A batch that nothing was added to for a day is taken for one that was left behind."""
-        if not is_batch(connection, self.id):
-            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
-
     def _check_whole(self, connection: Connection) -> None:
         """Raise Busy if gc took the batch for abandoned: the clock was set forward by days."""
         if connection.execute(_STAGED_COUNT, {"own": self.id}).scalar_one() != self.changes:
-            raise Busy("gc removed what was staged, as it lay for a day; make the batch anew")
+            raise Busy(_ABANDONED)
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
         """Raise Busy if gc, since the batch began, took a chunk that what is being staged was taken
@@ -245,6 +200,15 @@ class Batch:
 
     def _remove_staged(self, connection: Connection) -> None:
         forget_batch(connection, self.id)
+
+
+def touch_batch(
+    connection: Connection, batch_id: str, now: int, copied: Token | None = None
+) -> None:
+    """Note when a batch was written to last, and of which view it is a copy, if it is one."""
+    insert_rows(connection, batch, [(batch_id, now, None)], ignore_known=True)
+    token = None if copied is None else str(copied)
+    connection.execute(_TOUCH, {"own": batch_id, "touched": now, "token": token})
 
 
 def is_batch(connection: Connection, batch_id: str) -> bool:

@@ -6,7 +6,9 @@ back, and the replica stands where it stood.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
@@ -21,6 +23,7 @@ from syncd.content.versions import (
 from syncd.errors import VerificationFailed
 from syncd.store import heads
 from syncd.store.batch import (
+    ROW_BYTES,
     SET_CLOCK,
     Batch,
     Clockwork,
@@ -28,6 +31,7 @@ from syncd.store.batch import (
     forget_batch,
     is_batch,
     missing_chunks,
+    touch_batch,
 )
 from syncd.store.bulk import delete_rows, insert_rows
 from syncd.store.clock import Clock, lock_clock
@@ -65,8 +69,48 @@ class ReplicaBatch(Batch):
     """Objects copied from a source; kept when the process ends, to be resumed."""
 
     def __init__(self, engine: Engine, *, now: Clockwork = time.time) -> None:
-        super().__init__(engine, now=now, batch_id=REPLICA_BATCH)
+        super().__init__(engine, now=now)
+        self.id = REPLICA_BATCH
+        self.copies: Token | None = None
+        """The view that is being copied."""
+        self.rotten: frozenset[bytes] = frozenset()
+        """Digests of chunks that the store holds damaged: what comes takes their place."""
         self._partial: Callable[[], Version | None] = lambda: None
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave what is staged."""
+
+    def add_version(self, present: Version) -> None:
+        """Stage a version as another store has it, its number included."""
+        self._stage(
+            present.type, present.name, None, present.seq, present.mtime, present.size,
+            present.lines, present.crc32, present.digest, present.attributes, present.chunks,
+        )  # fmt: skip
+
+    def add_versions(
+        self,
+        type_name: str,
+        columns: Sequence[Sequence[Any]],
+        chunks: Collection[tuple[bytes, int, bytes]],
+    ) -> None:
+        """Stage versions as another store has them, with all their chunks, as for `add_chunk`.
+
+        `columns` are those of a Version behind its type, in their order, each of all versions.
+        """
+        names, *others = columns
+        own, type_names, based_on = repeat(self.id), repeat(type_name), repeat(None)
+        rows = list(zip(own, type_names, names, based_on, *others, strict=False))
+        known = len(self._chunks)
+        self._chunks |= {row[0]: row for row in chunks}
+        self._staged += rows
+        self.changes += len(rows)
+        held_bytes = ROW_BYTES * (len(self._chunks) - known + len(rows))
+        held_bytes += sum(len(body) for _, _, body in chunks) + sum(map(len, others[-1]))
+        self._held(held_bytes)
+
+    def add_gone(self, type_name: str, name: str) -> None:
+        """Stage that an object is gone at the other store."""
+        self._stage(type_name, name, *(None,) * 9)
 
     def resume(self) -> Token | None:
         """Return the view that an earlier process had begun to copy, and go on with it."""
@@ -106,6 +150,12 @@ class ReplicaBatch(Batch):
                 part.crc32, part.digest, part.attributes, part.chunks,
             )  # fmt: skip
             insert_rows(connection, staged, [row])
+
+    def _touch(self, connection: Connection) -> None:
+        touch_batch(connection, self.id, int(self._now()), self.copies)
+        replaced = [(digest,) for digest in self._chunks if digest in self.rotten]
+        delete_rows(connection, chunk, ("digest",), replaced)
+        self.rotten -= self._chunks.keys()
 
     def _check_swept(self, connection: Connection, present: Clock) -> None:
         """What a repair stages may wait for its chunks until it is published."""
