@@ -1,13 +1,10 @@
 """Guards on the replica: a change that is suspiciously large is not applied without being told
 to."""
 
+from syncd.content.shares import MAX_SHARE, is_suspicious
 from syncd.errors import LargeChangeRefused, ReadOnly
 from syncd.store import Clock, Store
 
-MAX_CHANGED_SHARE = 0.30
-"""Share of a type's objects that may go or be replaced at once."""
-MIN_OBJECTS = 10
-"""Types with fewer objects are not guarded: there a share says nothing."""
 OVERRIDE = "--allow-large-change"
 
 
@@ -18,10 +15,10 @@ def check_share(store: Store, gone: dict[str, int], replaced: dict[str, int]) ->
         counts = {kind: view.totals([kind]).count for kind in kinds}
     for kind, count in counts.items():
         touched = gone.get(kind, 0) + replaced.get(kind, 0)
-        if count >= MIN_OBJECTS and touched > MAX_CHANGED_SHARE * count:
+        if is_suspicious(touched, count):
             raise LargeChangeRefused(
                 f"of {count} {kind}, {gone.get(kind, 0)} would go and {replaced.get(kind, 0)} be "
-                f"replaced, over {MAX_CHANGED_SHARE:.0%}; nothing was applied. If that is right, "
+                f"replaced, over {MAX_SHARE:.0%}; nothing was applied. If that is right, "
                 f"repeat with {OVERRIDE}; an agent has allow_large_change in [replica] for it"
             )
 

@@ -17,7 +17,8 @@ from syncd.content.versions import Version, chunk_digest
 from syncd.errors import IllegalValue, ProtocolViolation, VerificationFailed
 from syncd.protocol.limits import MAX_CHUNK_BYTES
 from syncd.store import ReplicaBatch, Store, View
-from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
+from syncd.store.held import HeldBodies
+from syncd.store.view import FEW_CHUNKS, GROUP_OBJECTS
 from syncd.types import data_type
 
 
@@ -236,8 +237,8 @@ class DeltaReceiver:
             if isinstance(element, bytes):
                 self._take_chunk(element)
             elif isinstance(element, Head):
-                if begun % HELD_OBJECTS == 0:
-                    self._hold(heads[begun : begun + HELD_OBJECTS], olds)
+                if begun % GROUP_OBJECTS == 0:
+                    self._hold(heads[begun : begun + GROUP_OBJECTS], olds)
                 begun += 1
                 self._begin(element, olds.get((element.type, element.name)))
             elif isinstance(element, Gone):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from syncd.content.shares import MAX_SHARE, is_suspicious
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
 from syncd.errors import InvalidContent, LargeChangeRefused, SyncError
@@ -20,10 +21,6 @@ _GROUP_ZONES = 200
 _GROUP_BYTES = 1024 * 1024
 """Zones read before they are looked up together."""
 
-_MAX_DELETED_SHARE = 0.30
-"""Share of the zones that may go at once, where that is guarded."""
-_MIN_ZONES = 10
-"""With fewer zones a share says nothing."""
 
 Progress = Callable[[int], None]
 
@@ -45,9 +42,9 @@ class Imported:
 
 def check_share(gone: int, count: int, what: str = "zones") -> None:
     """Raise LargeChangeRefused if so many of the store's zones (or files) should not go unasked."""
-    if count >= _MIN_ZONES and gone > _MAX_DELETED_SHARE * count:
+    if is_suspicious(gone, count):
         raise LargeChangeRefused(
-            f"of {count} {what}, {gone} would go, over {_MAX_DELETED_SHARE:.0%}; nothing was "
+            f"of {count} {what}, {gone} would go, over {MAX_SHARE:.0%}; nothing was "
             "changed. If that is right, repeat with --allow-large-change"
         )
 

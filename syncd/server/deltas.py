@@ -13,8 +13,8 @@ from syncd.content.versions import Version
 from syncd.errors import TokenLost, ViewGone
 from syncd.protocol.fields import join_fields
 from syncd.store import Change, View
-from syncd.store.held import FEW_CHUNKS, HELD_OBJECTS, HeldBodies
-from syncd.store.view import stored_content
+from syncd.store.held import HeldBodies
+from syncd.store.view import FEW_CHUNKS, GROUP_OBJECTS, stored_content
 from syncd.types import data_type
 
 _LARGE_SPLICE = 512
@@ -37,7 +37,7 @@ def delta_elements(changes: Iterator[Change], since: Token, view: View) -> Itera
 
 def _elements(changes: Iterator[Change], earlier: View, view: View) -> Iterator[Element]:
     olds, news = HeldBodies(earlier), HeldBodies(view)
-    while group := list(islice(changes, HELD_OBJECTS)):
+    while group := list(islice(changes, GROUP_OBJECTS)):
         spliced = [_spliced(change) for change in group]
         few = [splices for splices in spliced if _chunks(splices) <= FEW_CHUNKS]
         olds.hold(digest for splices in few for one in splices for digest in one.dropped)

@@ -8,11 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from syncd.store.view import View, stored_content
 
-HELD_OBJECTS = 200
-"""Objects whose chunks are read together."""
-FEW_CHUNKS = 16
-"""An object with more chunks is read by itself: that is one query for many of them."""
-
 
 class HeldBodies:
     """The chunks' bodies of a view; see the module's top."""

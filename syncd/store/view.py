@@ -44,7 +44,7 @@ PAGE_ROWS = 500
 PAGE_MARKS = 4096
 """Marks read at once; they are small."""
 
-GROUP_OBJECTS, _FEW_CHUNKS = 200, 16
+GROUP_OBJECTS, FEW_CHUNKS = 200, 16
 """Objects whose chunks are read together, and up to how many chunks one may have for that."""
 
 VERSION_COLUMNS = (
@@ -251,9 +251,9 @@ class View:
         remaining = iter(versions)
         while group := list(islice(remaining, group_objects)):
             digests = [present.chunk_digests() for present in group]
-            small = self.bodies([d for own in digests if len(own) <= _FEW_CHUNKS for d in own])
+            small = self.bodies([d for own in digests if len(own) <= FEW_CHUNKS for d in own])
             for present, own in zip(group, digests, strict=True):
-                if len(own) <= _FEW_CHUNKS:
+                if len(own) <= FEW_CHUNKS:
                     yield present, map(small.__getitem__, own)
                 else:
                     yield present, self.bodies_in_order(own, at_once=chunks_at_once)
@@ -271,7 +271,7 @@ class View:
         """Yield each version with its chunks' content."""
         for present, bodies in self.stored(versions):
             own = present.chunk_digests()
-            if len(own) <= _FEW_CHUNKS:
+            if len(own) <= FEW_CHUNKS:
                 yield present, map(stored_content, own, bodies)
             else:
                 yield present, self.chunk_contents(own)

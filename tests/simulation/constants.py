@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from syncclient import exchange, guards, repair
-from syncd.content import buckets, chunks, messages
-from syncd.server import bootstraps, channel, daemon, session
+from syncclient import exchange, receiver, repair
+from syncd.content import buckets, chunks, messages, shares
+from syncd.server import bootstraps, channel, daemon, deltas, session
 from syncd.server.verbs import sync_read, sync_repair
 from syncd.store import batch, delta, fsck, lists, retention, view
 
@@ -18,8 +18,8 @@ _EXTREMES: list[tuple[list[tuple[Any, str]], tuple[int, ...]]] = [
     ([(view, "PAGE_ROWS"), (delta, "PAGE_ROWS"), (bootstraps, "PAGE_ROWS")], (1, 2, 5)),
     ([(view, "PAGE_MARKS")], (1, 3)),
     ([(lists, "IN_LIST_VALUES"), (view, "IN_LIST_VALUES"), (fsck, "IN_LIST_VALUES")], (1, 3)),
-    ([(bootstraps, "GROUP_OBJECTS")], (1, 3)),
-    ([(view, "_FEW_CHUNKS")], (0, 1)),
+    ([(module, "GROUP_OBJECTS") for module in (bootstraps, deltas, receiver)], (1, 3)),
+    ([(module, "FEW_CHUNKS") for module in (view, deltas, receiver)], (0, 1)),
     ([(messages, "_RUN_CHUNKS")], (0, 1)),
     ([(batch, "_FLUSH_BYTES")], (1, 500, 1500)),
     ([(retention, "_PASS_DIGESTS")], (1, 5)),
@@ -46,7 +46,7 @@ _EXTREMES: list[tuple[list[tuple[Any, str]], tuple[int, ...]]] = [
     ([(session, "_SEND_BYTES")], (1, 50)),
     ([(channel, "_RECEIVE_BYTES")], (1, 10)),
     ([(daemon, "_STORE_THREADS")], (1, 2)),
-    ([(guards, "MIN_OBJECTS")], (3,)),
+    ([(shares, "MIN_OBJECTS")], (3,)),
 ]  # fmt: skip
 
 LARGEST_OBJECT_BYTES = 2048
