@@ -13,8 +13,9 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from syncd.content.shares import is_suspicious
 from syncd.content.tokens import Token
-from syncd.errors import InvalidContent, LargeChangeRefused
+from syncd.errors import InvalidContent
 from syncd.ingest.foldermemory import FolderMemory
 from syncd.ingest.folderscan import (
     NO_FILE,
@@ -26,7 +27,7 @@ from syncd.ingest.folderscan import (
     own_signature,
     signature_of,
 )
-from syncd.ingest.staging import Staging, check_share
+from syncd.ingest.staging import Staging
 from syncd.ingest.zones import MasterFile, prepare_file
 from syncd.output import counted
 from syncd.settings import setting
@@ -183,29 +184,26 @@ class WatchedFolder:
                                     if (zone := known[name].zone) not in staging.seen])  # fmt: skip
         going = [name for name in names if not known[name].kept and known[name].zone in heads]
         kept = [name for name in names if known[name].kept and known[name].zone in heads]
-        reason = self._reason_to_keep(going, view)
-        newly_kept = {} if reason is None else {n: replace(known[n], kept=True) for n in going}
+        newly_kept: dict[str, KnownFile] = {}
+        if self._are_too_many(going, view):
+            newly_kept = {name: replace(known[name], kept=True) for name in going}
         kept += newly_kept
         if kept:
             result.refused = (
-                f"{counted(len(kept), 'zone')} would go, as their files are gone, "
-                f"{reason or 'and were kept before'}; if that is right, remove them by `syncd "
-                "import zones FOLDER --delete` or `syncclient delete`"
+                f"{counted(len(kept), 'zone')} without a file: too many went at once, or all; if "
+                "that is right, remove them by `syncd import zones FOLDER --delete` or `syncclient "
+                "delete`"
             )
         for name in going:
             if name not in newly_kept:
                 staging.delete(heads[known[name].zone])
         return [name for name in names if name not in kept], newly_kept
 
-    def _reason_to_keep(self, going: list[str], view: View) -> str | None:
-        """Say why the zones of these files must not go, None if they may."""
+    def _are_too_many(self, going: list[str], view: View) -> bool:
+        """Say whether so many files are rather a folder that is not the one that is meant."""
         if len(going) > 1 and len(going) == len(self._scan.known):
-            return "and no other is left in the folder"
-        try:
-            check_share(len(going), view.totals(["zones"]).count)
-        except LargeChangeRefused:
-            return "many at once"
-        return None
+            return True
+        return is_suspicious(len(going), view.totals(["zones"]).count)
 
     def _remember(
         self,

@@ -220,10 +220,10 @@ def test_a_folder_that_is_suddenly_empty_takes_no_zones_away(
     watched.look()
     for path in paths[:4]:
         path.unlink()
-    assert str(watched.look().refused).startswith("4 zones would go, as their files are gone, many")
+    assert str(watched.look().refused).startswith("4 zones without a file: too many went")
     assert len(zones(store)) == 10
     write(folder, "z0")
-    assert str(watched.look().refused).startswith("3 zones would go, as their files are gone, and")
+    assert str(watched.look().refused).startswith("3 zones without a file: too many went")
     assert len(zones(store)) == 10
 
 
@@ -267,7 +267,7 @@ def test_of_a_few_zones_not_all_go_at_once(
     else:
         folder.rename(folder.with_name("unmounted"))
         folder.mkdir()
-    assert "no other is left in the folder" in str(watched.look().refused)
+    assert "too many went at once, or all" in str(watched.look().refused)
     assert len(zones(store)) == 3
 
 
