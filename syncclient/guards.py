@@ -1,7 +1,7 @@
 """Guards on the replica: a change that is suspiciously large is not applied without being told
 to."""
 
-from syncd.content.shares import MAX_SHARE, is_suspicious
+from syncd.content.shares import SUSPICIOUS_SHARE, is_suspicious
 from syncd.errors import LargeChangeRefused, ReadOnly
 from syncd.store import Clock, Store
 
@@ -18,7 +18,7 @@ def check_share(store: Store, gone: dict[str, int], replaced: dict[str, int]) ->
         if is_suspicious(touched, count):
             raise LargeChangeRefused(
                 f"of {count} {kind}, {gone.get(kind, 0)} would go and {replaced.get(kind, 0)} be "
-                f"replaced, over {MAX_SHARE:.0%}; nothing was applied. If that is right, "
+                f"replaced, over {SUSPICIOUS_SHARE:.0%}; nothing was applied. If that is right, "
                 f"repeat with {OVERRIDE}; an agent has allow_large_change in [replica] for it"
             )
 

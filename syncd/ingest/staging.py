@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from syncd.content.shares import MAX_SHARE, is_suspicious
+from syncd.content.shares import SUSPICIOUS_SHARE, is_suspicious
 from syncd.content.tokens import Token
 from syncd.content.versions import Version
 from syncd.errors import InvalidContent, LargeChangeRefused, SyncError
@@ -44,7 +44,7 @@ def check_share(gone: int, count: int, what: str = "zones") -> None:
     """Raise LargeChangeRefused if so many of the store's zones (or files) should not go unasked."""
     if is_suspicious(gone, count):
         raise LargeChangeRefused(
-            f"of {count} {what}, {gone} would go, over {MAX_SHARE:.0%}; nothing was "
+            f"of {count} {what}, {gone} would go, over {SUSPICIOUS_SHARE:.0%}; nothing was "
             "changed. If that is right, repeat with --allow-large-change"
         )
 
