@@ -31,8 +31,8 @@ _SEND_BYTES = 256 * 1024
 SILENCE_S = 300.0
 """How long a server may say nothing while an answer is due, or take nothing of what is sent: much
 longer than it ever thinks about an answer."""
-GREETING_S = 30.0
-"""How long it may say nothing at all: a greeting takes no thought."""
+GREETING_S = 60.0
+"""How long it may say nothing at all: a greeting takes no thought, but a daemon may be starting."""
 LEAST_BYTES_A_S = 1024
 """What it must send or take from then on: one that goes on byte by byte is not waited for, nor one
 that goes on line by line, for its answer would never end."""
