@@ -14,6 +14,7 @@ import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rdatatype
 import dns.renderer
 import dns.rrset
 import dns.tsig
@@ -224,6 +225,18 @@ def test_nobody_there_is_told(store: Store) -> None:
     transfer = Transfer(ZONE, "127.0.0.1", free_port())
     with pytest.raises(ConnectionFailed, match="Connection refused"):
         import_transfers(store, [transfer], author="test")
+
+
+def test_a_refusal_whose_signature_cannot_be_read_is_a_refusal(store: Store) -> None:
+    def answer(query: dns.message.Message, connection: socket.socket) -> None:
+        response = message(query, rcode=9)
+        response.tsig = None
+        wire = bytearray(response.to_wire())
+        wire[10:12] = (1).to_bytes(2, "big")  # one additional record
+        wire += b"\x01a\x00" + struct.pack("!HHIH", dns.rdatatype.TSIG, 255, 0, 3) + b"abc"
+        connection.sendall(framed(bytes(wire)))
+
+    assert "NOTAUTH" in failure(store, TransferFailed, answer, key=KEY)
 
 
 def signed(
