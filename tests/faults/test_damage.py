@@ -136,7 +136,8 @@ def test_a_floor_above_the_last_commit_is_told_of_by_every_command(source: str) 
         with past_the_store(source) as connection:
             connection.execute(update(clock).values(floor=clock.c.seq + 1))
         said = refused("syncclient", "verify", serving.url(), status=6)
-        assert "510 the store is damaged: its floor" in said
+        assert "510 the store cannot be used; the server's log says why" in said
+        assert "the store is damaged: its floor" in serving.end().err
     assert "`syncd fsck`" in refused("syncd", "user", "list", "--store", source, status=8)
     done = run("syncd", "fsck", "--store", source, status=8)
     assert "above its commit" in done.out

@@ -190,3 +190,4 @@ def test_a_lock_of_synchronisation_outlives_the_time_that_connections_may_be_idl
     finally:
         with admin.connect() as connection:
             connection.execute(undo)
+        admin.dispose()
