@@ -55,12 +55,19 @@ def watch_source(
     with Store.create(store_url, exist_ok=True) as store:
         warn_of_other_source(store, str(access.address))
         watching = Watching(
-            store, access, password, zones_dir, types, allow_large_change, verify, as_json
+            store=store,
+            access=access,
+            password=password,
+            zones_dir=zones_dir,
+            types=types,
+            allow_large_change=allow_large_change,
+            verify=verify,
+            as_json=as_json,
         )
         run(watching.stay)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watching:
     """Follows a source.
 

@@ -144,7 +144,10 @@ def test_a_watch_outlives_certificates_that_are_being_renewed(
     monkeypatch.setattr(Client, "connect", maybe)
     monkeypatch.setattr(Client, "wait_for_commit", leave)
     with Store.create(store_url(tmp_path, "replica")) as store:
-        watch = watching.Watching(store, access, PASSWORD, None, "zones", False, False, False)
+        watch = watching.Watching(
+            store=store, access=access, password=PASSWORD, zones_dir=None, types="zones",
+            allow_large_change=False, verify=False, as_json=False,
+        )  # fmt: skip
         with pytest.raises(NoSuchUser):
             trio.run(watch.stay)
     assert capsys.readouterr().err.count(str(trouble)) == 1

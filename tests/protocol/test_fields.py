@@ -9,6 +9,7 @@ from syncd.protocol.fields import (
     TERMINATOR,
     escape,
     join_fields,
+    number_argument,
     split_fields,
     split_options,
     unescape,
@@ -79,3 +80,10 @@ def test_a_value_with_an_equals_sign_behind_other_characters_is_no_option() -> N
 def test_an_option_that_is_given_twice_is_refused() -> None:
     with pytest.raises(IllegalValue, match="at= is given twice"):
         split_options(["at=1", "at=1"])
+
+
+@pytest.mark.parametrize("high", [0, 1 << 60, (1 << 62) - 1])
+def test_the_largest_number_that_an_error_names_is_taken(high: int) -> None:
+    assert number_argument(str(high), "n", 0, high) == high
+    with pytest.raises(IllegalValue, match=f"n: '{high + 1}' is not a number from 0 to {high}"):
+        number_argument(str(high + 1), "n", 0, high)

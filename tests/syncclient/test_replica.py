@@ -341,6 +341,11 @@ def test_a_type_of_which_nothing_is_left_at_the_source_goes(source: Store, repli
     assert_same(replica, source)
 
 
+def test_types_that_are_named_again_and_again_are_kept_once(source: Store, replica: Store) -> None:
+    synchronise(source, replica, types=",".join(["zones", "files"] * 40))
+    assert replica.clock().types == "zones,files"
+
+
 def test_types_that_are_asked_for_later_come_and_go(source: Store, replica: Store) -> None:
     outcome = synchronise(source, replica, types="zones", allow_large_change=True)
     assert outcome.path is SyncPath.REPAIR

@@ -6,7 +6,7 @@ import pytest
 
 from syncd.errors import IllegalValue, NotSupported
 from syncd.types import all_types, data_type
-from syncd.types.base import MAX_NAME_CHARACTERS, check_plain_name, register
+from syncd.types.base import MAX_NAME_BYTES, MAX_NAME_CHARACTERS, check_plain_name, register
 from syncd.types.files import Files
 
 
@@ -25,14 +25,27 @@ def test_a_name_is_given_to_one_type_only() -> None:
         register(Files())
 
 
-@pytest.mark.parametrize("name", ["a", "a" * MAX_NAME_CHARACTERS, "zwei Wörter", "\u20ac"])
+@pytest.mark.parametrize(
+    "name",
+    ["a", "a" * MAX_NAME_CHARACTERS, "zwei Wörter", "\u20ac", "\U0001f600" * (MAX_NAME_BYTES // 4)],
+)
 def test_names_that_can_be_shown_are_taken(name: str) -> None:
     assert check_plain_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "a" * (MAX_NAME_CHARACTERS + 1), "a\nb", "a\0b", "a\x1b[2J", "a\x7f", "\u202e", "\udc80"],
+    [
+        "",
+        "a" * (MAX_NAME_CHARACTERS + 1),
+        "\U0001f600" * (MAX_NAME_BYTES // 4 + 1),
+        "a\nb",
+        "a\0b",
+        "a\x1b[2J",
+        "a\x7f",
+        "\u202e",
+        "\udc80",
+    ],
 )
 def test_names_that_are_too_long_or_cannot_be_shown_are_refused(name: str) -> None:
     with pytest.raises(IllegalValue):

@@ -8,6 +8,7 @@ import pytest
 from syncd.content.compression import decompress
 from syncd.content.messages import BlockReader, Gone, Head, Opening
 from syncd.content.versions import fingerprint_text
+from syncd.errors import ViewGone
 from syncd.protocol.limits import BLOCK_BYTES
 from syncd.server import clockwatch
 from syncd.store import Store
@@ -371,3 +372,20 @@ def test_a_value_that_would_be_passed_over_is_refused(
     connect: Connect, request_: str, said: str
 ) -> None:
     assert connect("ns2").ask(f"SYNC zones|{request_}").startswith(f"512 {said}")
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    ["zones|list|after=%00", "*|getall|after=zones/%00", "files|get|a%00", "zones|chunks|a%00."],
+)
+def test_a_nul_is_refused_before_a_database_is_asked(connect: Connect, request_text: str) -> None:
+    agent = connect("ns2")
+    assert agent.ask(f"SYNC {request_text}").startswith("512 %00: neither a name nor an option has")
+    assert agent.ask("NOOP") == "200 ok"
+
+
+def test_a_view_of_another_history_is_told_as_that(source_store: Store) -> None:
+    view = source_store.view()
+    source_store.renew_epoch()
+    with pytest.raises(ViewGone, match=f"a new history has begun since {EPOCH}:7"):
+        list(view.versions(["zones"]))

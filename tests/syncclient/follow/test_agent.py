@@ -161,26 +161,7 @@ def test_a_new_agent_bootstraps_and_then_follows_each_commit(
     assert (found.name, found.backend, found.zones) == (NAME, "files", 2)
 
 
-def test_an_agent_goes_to_the_next_source_and_comes_back_to_the_first(
-    tmp_path: Path, source: Store, replica: Store
-) -> None:
-    with new_store(tmp_path, "second") as second:
-        synchronise(source, second)
-
-        async def follow(preferred: RunningDaemon, other: RunningDaemon) -> None:
-            async with running(make_agent(tmp_path, replica, preferred, other)):
-                await come(lambda: row(source) is not None)
-                await trio.to_thread.run_sync(preferred.stop)
-                await come(lambda: row(second) is not None)
-                put_zone(source, "a.example.", 3)
-                preferred.restart()
-                await come(lambda: zone_files(tmp_path) == {"a.example.zone": "192.0.2.3"})
-
-        with RunningDaemon(source) as preferred, RunningDaemon(second) as other:
-            trio.run(follow, preferred, other)
-
-
-def test_an_agent_that_goes_back_to_the_first_source_does_not_try_those_behind(
+def test_an_agent_goes_to_the_next_source_and_back_to_the_first_and_tries_none_behind(
     tmp_path: Path, source: Store, replica: Store
 ) -> None:
     with new_store(tmp_path, "second") as second, new_store(tmp_path, "third") as third:
